@@ -12,3 +12,5 @@ pub mod store;
 pub mod ingest;
 /// One search from request to answer.
 pub mod service;
+/// The only door to wasm: loads, calls, limits and swaps plugins.
+pub mod runtime;
