@@ -12,3 +12,5 @@ pub mod store;
 pub mod ingest;
 /// One search from request to answer.
 pub mod service;
+/// First tier of the answer cache.
+pub mod cache;
