@@ -14,3 +14,5 @@ pub mod ingest;
 pub mod service;
 /// First tier of the answer cache.
 pub mod cache;
+/// The log and the figures.
+pub mod telemetry;
