@@ -16,3 +16,5 @@ pub mod service;
 pub mod cache;
 /// The log and the figures.
 pub mod telemetry;
+/// What the operator decides.
+pub mod config;
