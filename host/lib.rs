@@ -4,13 +4,19 @@
 
 /// Domain words that every layer shares.
 pub mod query;
-/// Text, vector, pattern and symbol indexes over the store's documents.
-pub mod index;
-/// The durable truth: documents, roots, tasks.
-pub mod store;
-/// From a folder or posted documents to the store and the indexes.
-pub mod ingest;
 /// One search from request to answer.
 pub mod service;
+/// First tier of the answer cache.
+pub mod cache;
 /// The only door to wasm: loads, calls, limits and swaps plugins.
 pub mod runtime;
+/// Text, vector, pattern and symbol indexes over the store's documents.
+pub mod index;
+/// From a folder or posted documents to the store and the indexes.
+pub mod ingest;
+/// The durable truth: documents, roots, tasks.
+pub mod store;
+/// What the operator decides.
+pub mod config;
+/// The log and the figures.
+pub mod telemetry;
