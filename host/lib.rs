@@ -20,3 +20,7 @@ pub mod store;
 pub mod config;
 /// The log and the figures.
 pub mod telemetry;
+/// Relevance on judged collections.
+pub mod eval;
+/// What a plugin file is.
+pub mod check;

@@ -90,7 +90,7 @@ impl Loader {
                 options,
             };
             try_once(&plugin).await?;
-            plugins.push(Plugin { statistics: Statistics::default(), ..plugin });
+            plugins.push(Plugin { statistics: plugin.statistics.after_trial(), ..plugin });
         }
         Ok(plugins)
     }

@@ -27,7 +27,8 @@ pub struct Registry {
 
 impl Registry {
     /// Puts the plugins of all sources together. Sources come in order of precedence, lowest first:
-    /// a file replaces what is embedded under the same name; of two files, the first keeps the name.
+    /// a file replaces what is embedded or in an earlier folder under the same name; of two files in the
+    /// same folder, the first keeps it.
     pub fn assemble<'a>(
         sources: impl IntoIterator<Item = (&'a Source, &'a [Arc<Plugin>])>,
         mut failures: Vec<Failure>,
@@ -38,7 +39,7 @@ impl Registry {
             for plugin in provided {
                 let name = &plugin.description.name;
                 match plugins.get(name) {
-                    Some(earlier) if matches!(earlier.source, Source::File(_)) => {
+                    Some(earlier) if in_one_folder(&earlier.source, source) => {
                         let error = LoadError::NameTaken { name: name.clone(), by: earlier.source.label() };
                         failures.push(Failure { source: source.clone(), error, since: plugin.since });
                     }
@@ -78,4 +79,8 @@ impl Registry {
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
+}
+
+fn in_one_folder(first: &Source, second: &Source) -> bool {
+    matches!((first, second), (Source::File(first), Source::File(second)) if first.parent() == second.parent())
 }

@@ -29,7 +29,7 @@ pub struct RuntimeOptions {
     pub compiled: Option<PathBuf>,
     /// Plugins carried in the binary.
     pub embedded: &'static [(&'static str, &'static [u8])],
-    /// Folders of `*.wasm`, earlier ones win.
+    /// Folders of `*.wasm`; a plugin in a later one wins over its namesake in an earlier one.
     pub folders: Vec<PathBuf>,
     /// The operator's limits and settings by plugin name; what is not here has the defaults.
     pub plugins: BTreeMap<String, PluginOptions>,

@@ -51,6 +51,12 @@ impl Default for Statistics {
 }
 
 impl Statistics {
+    /// Starts over, but remembers how much memory the trial call took.
+    pub fn after_trial(&self) -> Self {
+        let memory = self.memory_high_water.load(Ordering::Relaxed);
+        Self { memory_high_water: AtomicUsize::new(memory), ..Self::default() }
+    }
+
     /// Counts a call in; the guard counts it out again, however it ends.
     pub fn enter(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
