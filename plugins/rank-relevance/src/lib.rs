@@ -3,64 +3,52 @@
 //! Scores of different strategies live on different scales; clients compare them anyway, so the best
 //! candidate gets 1 and the others their share of it.
 
-wit_bindgen::generate!({ path: "../../wit/v0.1", world: "ranker", generate_all });
+pub use ranker_kit::{Candidates, PluginError, Query, Scored, normalise};
 
-use corsac::plugin::types::{Description, PluginError, Query};
-use exports::corsac::plugin::ranking::{Candidates, Guest, Inputs, RankerDescription, Scored};
+/// The column that `rank` expects.
+pub const FEATURES: [&str; 1] = ["score"];
 
-struct Relevance;
-
-impl Guest for Relevance {
-    fn describe() -> RankerDescription {
-        RankerDescription {
-            about: Description {
-                name: "rank-relevance".into(),
-                version: env!("CARGO_PKG_VERSION").into(),
-                purpose: "keeps the strategy's order, scores from 0 to 1".into(),
-            },
-            inputs: Inputs { features: vec!["score".into()], texts: vec![], embeddings: false },
-        }
-    }
-
-    fn rank(_query: Query, candidates: Candidates, explain: bool) -> Result<Scored, PluginError> {
-        let scores = normalise(&candidates.features);
-        let explanations = if explain {
-            candidates.features.iter().zip(&scores).map(|(raw, score)| format!("{score:.4} = {raw:.4} of the best")).collect()
-        } else {
-            vec![]
-        };
-        Ok(Scored { scores, explanations })
-    }
+pub fn rank(_query: &Query, candidates: &Candidates, explain: bool) -> Result<Scored, PluginError> {
+    let scores = normalise(&candidates.features);
+    let explain_one = |(raw, score): (&f32, &f32)| format!("{score:.4}: {raw:.4} as a share of the best");
+    let explanations =
+        if explain { candidates.features.iter().zip(&scores).map(explain_one).collect() } else { vec![] };
+    Ok(Scored { scores, explanations })
 }
 
-/// Min-max over 0 and the candidates, so that equal positive scores stay equal and the best gets 1.
-pub fn normalise(scores: &[f32]) -> Vec<f32> {
-    let top = scores.iter().copied().fold(0.0_f32, f32::max);
-    let bottom = scores.iter().copied().fold(0.0_f32, f32::min);
-    let span = top - bottom;
-    scores.iter().map(|score| if span > 0.0 { (score - bottom) / span } else { 0.0 }).collect()
+ranker_kit::ranker! {
+    name: "rank-relevance", purpose: "keeps the strategy's order, scores from 0 to 1",
+    features: FEATURES, texts: [], embeddings: false,
+    rank: rank
 }
-
-#[cfg(target_family = "wasm")]
-export!(Relevance);
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    #![allow(clippy::unwrap_used)]
 
-    #[test]
-    fn the_best_gets_one_and_order_stays() {
-        assert_eq!(normalise(&[4.0, 2.0, 1.0]), [1.0, 0.5, 0.25]);
+    use super::*;
+
+    fn query() -> Query {
+        Query {
+            text: "x".into(),
+            limit: 10,
+            file_types: vec![],
+            directories: vec![],
+            case_sensitive: false,
+            whole_word: false,
+            similarity_threshold: None,
+            weights: vec![],
+            parameters: vec![],
+        }
     }
 
     #[test]
-    fn negative_scores_stay_within_zero_and_one() {
-        assert_eq!(normalise(&[1.0, 0.0, -1.0]), [1.0, 0.5, 0.0]);
-    }
-
-    #[test]
-    fn all_zero_and_empty_are_no_division_by_zero() {
-        assert_eq!(normalise(&[0.0, 0.0]), [0.0, 0.0]);
-        assert!(normalise(&[]).is_empty());
+    fn order_stays_and_explanations_come_only_when_asked() {
+        let candidates =
+            Candidates { count: 2, features: vec![0.5, 0.25], texts: vec![], dimension: 0, embeddings: vec![] };
+        let scored = rank(&query(), &candidates, true).unwrap();
+        assert_eq!(scored.scores, [1.0, 0.5]);
+        assert_eq!(scored.explanations[1], "0.5000: 0.2500 as a share of the best");
+        assert!(rank(&query(), &candidates, false).unwrap().explanations.is_empty());
     }
 }
