@@ -70,7 +70,8 @@ impl Template {
                 None => Ok(UpdateDeadline::Interrupt),
                 Some(left) => {
                     state.ticks_left = left;
-                    Ok(UpdateDeadline::Yield(1))
+                    // tokio's own yield lets timers and sockets have their turn too.
+                    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
                 }
             }
         });
@@ -95,19 +96,17 @@ pub fn ticks(deadline: Duration) -> u64 {
 
 /// What an error of wasmtime means for the caller.
 pub fn classify(error: &wasmtime::Error, state: &HostState, options: &PluginOptions) -> CallError {
-    if state.memory.exceeded {
-        return CallError::Memory { limit: options.memory_bytes };
+    // Not a type of its own in wasmtime, only this text.
+    if format!("{error:#}").contains("fuel allocated for hostcalls") {
+        return CallError::Output { limit: options.max_output_bytes };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallError::Exhausted("the pool of instances is full".into());
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => CallError::Timeout(options.deadline()),
+        _ if state.memory.exceeded => CallError::Memory { limit: options.memory_bytes },
         Some(trap) => CallError::Trap(format!("{trap}{}", place(error))),
-        // Not a type of its own in wasmtime, only this text.
-        None if format!("{error:#}").contains("fuel allocated for hostcalls") => {
-            CallError::Output { limit: options.max_output_bytes }
-        }
         None => CallError::Trap(format!("{}{}", error.root_cause(), place(error))),
     }
 }

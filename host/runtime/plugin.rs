@@ -77,6 +77,12 @@ struct Call<'a> {
     _in_flight: InFlight<'a>,
 }
 
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Plugin({} {})", self.label, self.digest)
+    }
+}
+
 impl Plugin {
     /// `name@version`.
     pub fn label(&self) -> &str {

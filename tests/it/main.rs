@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod contract;
+mod hostile;
+mod reload;
 mod runtime;
 mod support;
+mod tidy;
