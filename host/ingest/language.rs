@@ -2,7 +2,7 @@
 //! language is its own business.
 
 /// Lower-case name of the language, none when the name does not tell.
-pub fn language_of(path: &str) -> Option<&'static str> {
+pub(super) fn language_of(path: &str) -> Option<&'static str> {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name {
         "Dockerfile" | "Containerfile" => return Some("dockerfile"),

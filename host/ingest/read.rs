@@ -25,7 +25,7 @@ pub(super) fn read_text(file: &Path, limit: u64) -> Result<String, SkipReason> {
     let mut text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            let text = error.to_utf8_lossy().into_owned();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let broken = text.chars().filter(|character| *character == char::REPLACEMENT_CHARACTER).count();
             if broken * CHARACTERS_PER_BROKEN > text.chars().count() {
                 return Err(SkipReason::Binary);
