@@ -18,3 +18,5 @@ pub mod cache;
 pub mod telemetry;
 /// What the operator decides.
 pub mod config;
+/// The HTTP face.
+pub mod http;
