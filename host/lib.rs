@@ -2,6 +2,8 @@
 //!
 //! Modules in the order in which a query meets them; `host/README.md` draws the picture.
 
+/// The HTTP face.
+pub mod http;
 /// Domain words that every layer shares.
 pub mod query;
 /// One search from request to answer.
@@ -18,6 +20,8 @@ pub mod ingest;
 pub mod store;
 /// What the operator decides.
 pub mod config;
+/// Puts the parts together.
+pub mod app;
 /// The log and the figures.
 pub mod telemetry;
 /// Relevance on judged collections.
