@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+mod highlight;
+
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 
 /// One version of a document, as the store holds it; what all indexes derive from.

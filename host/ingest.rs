@@ -1,1 +1,240 @@
 //! From a folder or posted documents to the store, and from the store to the indexes.
+//!
+//! Two halves that meet only in the store. The writing half (`folder`, `post`) ends with a transaction:
+//! what it has acknowledged is durable. The following half (`follow`) reads the store's change feed into
+//! the indexes; a first start, a restart after a crash and everyday work are the same loop.
+
+/// Which folders a client may have indexed.
+mod boundary;
+/// One folder's indexing, from walk to commit.
+mod folder;
+/// The index as a follower of the store's change feed.
+mod follow;
+/// The language of a file, by its name.
+mod language;
+/// Documents that clients post.
+mod post;
+/// From a file to its text.
+mod read;
+/// What follows the change feed.
+mod sink;
+/// Tasks: who runs, who waits, who watches.
+mod tasks;
+/// Which files a folder has, and which of them are news.
+mod walk;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use folder::IndexRequest;
+pub use follow::Followed;
+pub use post::{Posted, PostedDocument, Refusal};
+pub use sink::Sink;
+
+use crate::store::{DocumentStore, StoreError, Task};
+use follow::Follower;
+use tasks::TaskBoard;
+
+/// How long a post waits for its documents to become searchable before it answers without.
+const VISIBILITY_WAIT: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Debug)]
+pub struct IngestConfig {
+    /// Folders below which clients may have folders indexed; none: no folder at all.
+    pub allowed_roots: Vec<PathBuf>,
+    /// Never walked into: the server's own data folder.
+    pub excluded: Vec<PathBuf>,
+    /// Larger texts are skipped; the store's limit must not be lower.
+    pub max_content_bytes: u64,
+    /// Threads that walk and read; 0: one a core.
+    pub threads: usize,
+    /// While changes keep coming, they become visible at least this often.
+    pub commit_interval: Duration,
+    /// A file younger than this is read again next time: it may change once more within the same tick
+    /// of its file system's clock (2 s on FAT).
+    pub timestamp_granularity: Duration,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self {
+            allowed_roots: vec![],
+            excluded: vec![],
+            max_content_bytes: crate::store::DEFAULT_MAX_CONTENT_BYTES,
+            threads: 0,
+            commit_interval: Duration::from_secs(5),
+            timestamp_granularity: Duration::from_secs(2),
+        }
+    }
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum IngestError {
+    /// Outside of every allowed root, or not there: the caller shall not learn which.
+    #[error("`{path}` is not a folder below one of the folders that this server may index")]
+    NotAllowed { path: String },
+    #[error("`{path}` is not a folder; name the folder that it is in")]
+    NotAFolder { path: String },
+    /// A field of the request is at fault.
+    #[error("`{field}` {reason}")]
+    BadRequest { field: &'static str, reason: String },
+    #[error("{0} indexing tasks are waiting already; try again when one has finished")]
+    TooManyTasks(usize),
+    #[error("cannot read the folder {folder}: {reason}")]
+    UnreadableFolder { folder: String, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The documents are stored and will be searchable when the index can be written again.
+    #[error("the documents are stored, but the index does not take them: {0}")]
+    Index(String),
+    /// The index has seen changes that this store never made.
+    #[error(
+        "the index is at change {index} and the store only at {store}: they do not belong together; delete the index folder, it is built again from the store"
+    )]
+    IndexAhead { index: u64, store: u64 },
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// Brings documents into the store and keeps the indexes up with it. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    store: Arc<dyn DocumentStore>,
+    config: Arc<IngestConfig>,
+    follower: Follower,
+    tasks: Arc<TaskBoard>,
+    stop: CancellationToken,
+}
+
+impl Ingest {
+    /// Starts following the store: whatever the index has missed, it now gets, in the background.
+    /// Tasks that a former process left unfinished are marked as interrupted.
+    pub async fn start<S: Sink>(
+        store: Arc<dyn DocumentStore>,
+        sink: Arc<S>,
+        config: IngestConfig,
+    ) -> Result<Self, IngestError> {
+        let last = store.last_sequence().await?;
+        if sink.applied() > last {
+            return Err(IngestError::IndexAhead { index: sink.applied(), store: last });
+        }
+        let interrupted = store.interrupt_tasks("the server stopped before the task had ended; start it again").await?;
+        if interrupted > 0 {
+            tracing::warn!(interrupted, "tasks of the former process did not end");
+        }
+        let stop = CancellationToken::new();
+        let follower = Follower::start(Arc::clone(&store), sink, config.commit_interval, stop.clone());
+        follower.want(last);
+        let tasks = Arc::new(TaskBoard::new(Arc::clone(&store)));
+        Ok(Self { store, config: Arc::new(config), follower, tasks, stop })
+    }
+
+    /// Waits until searches see everything that was stored when this was called.
+    pub async fn caught_up(&self) -> Result<(), IngestError> {
+        let last = self.store.last_sequence().await?;
+        self.follower.committed(last).await
+    }
+
+    /// How far the index has followed the store.
+    pub fn followed(&self) -> watch::Receiver<Followed> {
+        self.follower.watch()
+    }
+
+    /// Starts to index a folder and returns at once. While a task for the very same request waits or
+    /// still walks, that task is returned instead of another one. Tasks run one after the other.
+    pub async fn start_indexing(&self, request: IndexRequest) -> Result<Task, IngestError> {
+        if self.stop.is_cancelled() {
+            return Err(IngestError::ShuttingDown);
+        }
+        let plan = folder::plan(request, &self.config)?;
+        let (entry, fresh) = self.tasks.enter(plan).await?;
+        let task = entry.current();
+        if fresh {
+            let ingest = self.clone();
+            self.tasks.spawn(async move {
+                let work = folder::index(&ingest, &entry);
+                ingest.tasks.run(&entry, ingest.followed(), work).await;
+            });
+        }
+        Ok(task)
+    }
+
+    /// A task by its id, running or not.
+    pub async fn task(&self, id: &str) -> Result<Option<Task>, IngestError> {
+        match self.tasks.watch(id) {
+            Some(task) => Ok(Some(task.borrow().clone())),
+            None => Ok(self.store.task(id).await?),
+        }
+    }
+
+    /// A task's progress as it happens. The channel closes with the task's last state in it.
+    pub async fn watch_task(&self, id: &str) -> Result<Option<watch::Receiver<Task>>, IngestError> {
+        if let Some(task) = self.tasks.watch(id) {
+            return Ok(Some(task));
+        }
+        Ok(self.store.task(id).await?.map(|task| watch::channel(task).1))
+    }
+
+    /// The newest tasks first.
+    pub async fn tasks(&self, limit: u32) -> Result<Vec<Task>, IngestError> {
+        let mut tasks = self.store.tasks(limit).await?;
+        for task in &mut tasks {
+            if let Some(live) = self.tasks.watch(&task.id) {
+                *task = live.borrow().clone();
+            }
+        }
+        Ok(tasks)
+    }
+
+    /// Stores documents and makes them searchable. A document at fault is refused with its reason, the
+    /// others go on. When this returns, the accepted ones are durable; `searchable` tells whether
+    /// searches see them already.
+    pub async fn put_documents(&self, documents: Vec<PostedDocument>) -> Result<Posted, IngestError> {
+        let accepted = post::validate(documents, self.config.max_content_bytes);
+        let outcomes = self.store.upsert(accepted.documents).await?;
+        let mut posted = Posted { refused: accepted.refused, ..Posted::default() };
+        for outcome in outcomes {
+            posted.count(outcome);
+        }
+        posted.searchable = self.visible(posted.sequence).await;
+        Ok(posted)
+    }
+
+    /// Removes posted documents; says how many there were.
+    pub async fn remove_documents(&self, paths: &[String]) -> Result<u64, IngestError> {
+        let removed = self.store.remove(crate::store::POSTED_ROOT, paths).await?;
+        self.visible(self.store.last_sequence().await?).await;
+        Ok(removed)
+    }
+
+    /// Removes an indexed folder with all its documents; none if it is not indexed. `path` is the
+    /// root's, as the store lists it.
+    pub async fn remove_root(&self, path: &str) -> Result<Option<u64>, IngestError> {
+        let Some(root) = self.store.roots().await?.into_iter().find(|root| root.path == path) else {
+            return Ok(None);
+        };
+        let removed = self.store.remove_root(root.id).await?;
+        self.visible(self.store.last_sequence().await?).await;
+        Ok(Some(removed))
+    }
+
+    /// Stops: a running task ends as interrupted and what it has stored stays; the index commits what
+    /// it has taken in.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.finished().await;
+        self.follower.finished().await;
+    }
+
+    /// Waits, but not forever, until searches see a change.
+    async fn visible(&self, sequence: u64) -> bool {
+        matches!(tokio::time::timeout(VISIBILITY_WAIT, self.follower.committed(sequence)).await, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,2 @@
+//! The `corsac` command.
 fn main() {}

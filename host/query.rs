@@ -140,6 +140,19 @@ pub enum ProbeKind {
     Symbol,
 }
 
+impl ProbeKind {
+    pub const ALL: [ProbeKind; 4] = [ProbeKind::Text, ProbeKind::Vector, ProbeKind::Pattern, ProbeKind::Symbol];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ProbeKind::Text => "text",
+            ProbeKind::Vector => "vector",
+            ProbeKind::Pattern => "pattern",
+            ProbeKind::Symbol => "symbol",
+        }
+    }
+}
+
 impl Probe {
     pub fn kind(&self) -> ProbeKind {
         match self {

@@ -2,12 +2,191 @@
 
 /// The JSON shape of an answer.
 pub mod answer;
+/// Columns for the ranker.
+mod columns;
+/// From ranked candidates to the page that the client sees.
+mod page;
+/// Probes of one query over one snapshot.
+mod probes;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
+use crate::cache::{Cache, Computed, Entry, Source};
+use crate::index::{Index, Snapshot};
 use crate::query::Query;
+use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
+use columns::Window;
+use probes::ProbeRunner;
+
+/// The ranker of a request that names none.
+pub const DEFAULT_RANKER: &str = "rank-relevance";
+
+/// Candidates that are ranked at most; also the deepest hit that paging reaches.
+pub const WINDOW: usize = 1000;
+
+/// What bounds a search, over all plugins.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceLimits {
+    /// Searches computed at the same time; answers from the cache need no permit.
+    pub concurrent_searches: usize,
+    /// From admission to the finished answer.
+    pub timeout: Duration,
+}
+
+/// Answers searches. One for the process; cheap to share.
+pub struct Service {
+    runtime: Arc<Runtime>,
+    index: Arc<Index>,
+    cache: Cache,
+    permits: Semaphore,
+    limits: ServiceLimits,
+}
+
+impl Service {
+    pub fn new(runtime: Arc<Runtime>, index: Arc<Index>, cache: Cache, limits: ServiceLimits) -> Self {
+        Self { runtime, index, cache, permits: Semaphore::new(limits.concurrent_searches), limits }
+    }
+
+    /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
+    pub async fn search(&self, request: SearchRequest) -> Result<Answer, SearchError> {
+        let began = Instant::now();
+        let plan = self.plan(request)?;
+        let namespace = plan.namespace();
+        let key = plan.key();
+        if let Some(entry) = self.cache.get(&namespace, key).await {
+            return Ok(Answer::from_cache(entry, began));
+        }
+        let mut timings = Vec::new();
+        let compute = async {
+            let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, &mut timings)).await;
+            computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
+        };
+        let (entry, source) = self.cache.get_or_compute(&namespace, key, compute).await?;
+        Ok(Answer { body: entry.body, etag: entry.etag, cache: source.into(), timings })
+    }
+
+    /// Takes the one look at registry and index that the whole query lives with.
+    fn plan(&self, request: SearchRequest) -> Result<Plan, SearchError> {
+        let registry = self.runtime.registry();
+        let strategy = registry.find(PluginKind::Strategy, &request.strategy).ok_or_else(|| {
+            SearchError::UnknownStrategy { name: request.strategy.clone(), known: registry.names(PluginKind::Strategy) }
+        })?;
+        let ranker = request.ranker.as_deref().unwrap_or(DEFAULT_RANKER);
+        let ranker = registry.find(PluginKind::Ranker, ranker).ok_or_else(|| SearchError::UnknownRanker {
+            name: ranker.to_owned(),
+            known: registry.names(PluginKind::Ranker),
+        })?;
+        Ok(Plan { request, strategy, ranker, snapshot: self.index.snapshot() })
+    }
+
+    /// Admit, propose, rank, fetch.
+    async fn compute(&self, plan: &Plan, timings: &mut Vec<(&'static str, Duration)>) -> Result<Computed, SearchError> {
+        let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings };
+        let _permit = self.permits.acquire().await.map_err(|_| SearchError::Overloaded)?;
+        stages.end("admit");
+
+        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, self.limits.timeout));
+        let proposal = plan.strategy.propose(&plan.request.query, probes.clone()).await;
+        let Proposal { hits, strategies, degraded, reason } =
+            proposal.map_err(|error| blame(error, &plan.strategy))?;
+        stages.end("strategy");
+
+        let (inputs, query, runs) = (plan.ranker.inputs.clone(), plan.request.query.clone(), probes.runs());
+        let snapshot = plan.snapshot.clone();
+        let window = blocking(move || Window::new(&snapshot, hits, runs)).await?;
+        let snapshot = plan.snapshot.clone();
+        let (window, candidates) = blocking(move || {
+            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now());
+            (window, candidates)
+        })
+        .await?;
+        let ranking = plan.rank(&window, candidates?).await?;
+        stages.end("rank");
+
+        let outcome = page::Outcome { window, ranking, strategies, degraded, reason };
+        let took = stages.began.elapsed();
+        let job = plan.clone();
+        let computed = blocking(move || page::render(&job, outcome, took)).await??;
+        stages.end("fetch");
+        Ok(computed)
+    }
+}
+
+/// What one search is made of: the request, one version of each plugin, one view of the index.
+#[derive(Clone)]
+struct Plan {
+    request: SearchRequest,
+    strategy: Arc<Plugin>,
+    ranker: Arc<Plugin>,
+    snapshot: Snapshot,
+}
+
+impl Plan {
+    /// Answers of one strategy live and die together.
+    fn namespace(&self) -> String {
+        let name = &self.strategy.description.name;
+        name.strip_prefix("strategy-").unwrap_or(name).to_owned()
+    }
+
+    /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
+    /// nothing has to be deleted, and going back finds the old answers still warm.
+    fn key(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.strategy.identity.as_bytes());
+        hasher.update(self.ranker.identity.as_bytes());
+        hasher.update(&self.snapshot.generation().to_le_bytes());
+        // Names and aliases of the same plugins are the same question.
+        let canonical = SearchRequest { strategy: String::new(), ranker: None, ..self.request.clone() };
+        hasher.update(format!("{canonical:?}").as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    async fn rank(&self, window: &Window, candidates: Candidates) -> Result<Ranking, SearchError> {
+        if window.is_empty() {
+            return Ok(Ranking { scores: vec![], explanations: vec![] });
+        }
+        let ranking = self.ranker.rank(&self.request.query, candidates, self.request.explain).await;
+        ranking.map_err(|error| blame(error, &self.ranker))
+    }
+}
+
+struct Stages<'a> {
+    began: Instant,
+    last: Instant,
+    timings: &'a mut Vec<(&'static str, Duration)>,
+}
+
+impl Stages<'_> {
+    fn end(&mut self, stage: &'static str) {
+        self.timings.push((stage, self.last.elapsed()));
+        self.last = Instant::now();
+    }
+}
+
+/// Index work is CPU and page cache: it has no place on the threads that serve connections.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SearchError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| SearchError::Index(error.to_string()))
+}
+
+fn blame(error: CallError, plugin: &Plugin) -> SearchError {
+    let name = plugin.label().to_owned();
+    match error {
+        CallError::BadQuery(reason) => SearchError::BadQuery { plugin: name, reason },
+        CallError::Unsupported(reason) => SearchError::Unsupported { plugin: name, reason },
+        CallError::Internal(reason) => SearchError::PluginFailed { plugin: name, reason },
+        CallError::Contract(reason) => SearchError::PluginFailed { plugin: name, reason },
+        CallError::Trap(reason) => SearchError::PluginTrapped { plugin: name, reason },
+        CallError::Timeout(deadline) => SearchError::PluginTimedOut { plugin: name, deadline },
+        CallError::Exhausted(_) => SearchError::Overloaded,
+        limit @ (CallError::Memory { .. } | CallError::Output { .. }) => {
+            SearchError::PluginLimit { plugin: name, reason: limit.to_string() }
+        }
+    }
+}
 
 /// A validated request, complete with what the answer shall show.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,10 +221,28 @@ pub enum CacheStatus {
 pub struct Answer {
     pub body: Bytes,
     /// Strong validator, without quotes.
-    pub etag: String,
+    pub etag: Arc<str>,
     pub cache: CacheStatus,
     /// Stage name and time, in the order of the stages; only `cache` on a hit.
     pub timings: Vec<(&'static str, Duration)>,
+}
+
+impl Answer {
+    fn from_cache(entry: Entry, began: Instant) -> Self {
+        let timings = vec![("cache", began.elapsed())];
+        Self { body: entry.body, etag: entry.etag, cache: CacheStatus::Hit, timings }
+    }
+}
+
+impl From<Source> for CacheStatus {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Hit => CacheStatus::Hit,
+            Source::Miss => CacheStatus::Miss,
+            Source::Coalesced => CacheStatus::Coalesced,
+            Source::Uncacheable => CacheStatus::Uncacheable,
+        }
+    }
 }
 
 /// Why there is no answer. `plugin` is `name@version` of the guilty one.

@@ -1,0 +1,51 @@
+//! `corsac plugin check`: what a file is, and whether this host would load it.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::runtime::{CONTRACT, LoadError, Loader, PluginOptions, Source, exported_names, imported_names};
+
+/// What is known of a file, for people; `loads` decides the exit code.
+pub struct Report {
+    pub text: String,
+    pub loads: bool,
+}
+
+/// Does with the file all that the server does before it serves a plugin, and tells.
+pub async fn check(file: &Path) -> Result<Report, LoadError> {
+    let read_error = |error: std::io::Error| LoadError::Read { file: file.display().to_string(), reason: error.to_string() };
+    let bytes = std::fs::read(file).map_err(read_error)?;
+    let mut text = format!("{}\n  size      {} bytes\n  digest    {}\n", file.display(), bytes.len(), blake3::hash(&bytes).to_hex());
+    let loader = Arc::new(Loader::new(None)?);
+    let outcome = describe(&loader, &bytes, file, &mut text).await;
+    let loads = outcome.is_ok();
+    match outcome {
+        Ok(()) => text += "this host loads it\n",
+        Err(error) => {
+            let _ = writeln!(text, "this host does not load it: {error}");
+        }
+    }
+    Ok(Report { text, loads })
+}
+
+async fn describe(loader: &Arc<Loader>, bytes: &[u8], file: &Path, text: &mut String) -> Result<(), LoadError> {
+    let (component, _) = loader.compile(bytes)?;
+    let lines = |names: Vec<String>| if names.is_empty() { "nothing".into() } else { names.join("\n            ") };
+    let _ = writeln!(text, "  exports   {}", lines(exported_names(&component)));
+    let _ = writeln!(text, "  imports   {}", lines(imported_names(&component)));
+    let defaults = |_: &str| PluginOptions::default();
+    for plugin in loader.load(bytes.into(), &Source::File(file.to_owned()), &defaults).await? {
+        let about = &plugin.description;
+        let _ = writeln!(text, "  {:<9} {} {}: {}", plugin.kind.name(), about.name, about.version, about.purpose);
+        if !plugin.inputs.features.is_empty() || !plugin.inputs.texts.is_empty() || plugin.inputs.embeddings {
+            let mut asks = [plugin.inputs.features.clone(), plugin.inputs.texts.clone()].concat();
+            asks.extend(plugin.inputs.embeddings.then(|| "embeddings".to_owned()));
+            let _ = writeln!(text, "  asks for  {}", asks.join(", "));
+        }
+        let statistics = plugin.statistics.read();
+        let _ = writeln!(text, "  memory    {} bytes after one call", statistics.memory_high_water_bytes);
+    }
+    let _ = writeln!(text, "  contract  corsac:plugin {CONTRACT}");
+    Ok(())
+}

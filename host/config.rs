@@ -1,0 +1,50 @@
+//! What the operator decides: command line, environment and configuration file become one `Settings`.
+//! A flag wins over its environment variable, that over the file, that over the default. The only
+//! module that reads the environment; past it nobody sees flags.
+
+/// The command line.
+mod command;
+/// The values, their defaults, and the file that sets them.
+mod settings;
+
+pub use command::{Command, CommandLine, EvalMode, PluginCommand, ServeArguments};
+pub use settings::{
+    CacheSettings, Instances, IndexSettings, PluginOverrides, PluginPolicy, ServerSettings, Settings,
+};
+
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration {path}: {reason}")]
+    Read { path: PathBuf, reason: String },
+    #[error("cannot understand the configuration {path}: {reason}")]
+    Parse { path: PathBuf, reason: String },
+    #[error("{name} is {value}, but must be from {least} to {most}")]
+    Value { name: &'static str, value: u64, least: u64, most: u64 },
+    #[error("there is no home folder to keep the data in; say where with --data")]
+    NoDataFolder,
+}
+
+/// Where the data of one indexed tree lives when `--data` does not say: a folder of its own below the
+/// user's data folder (`$XDG_DATA_HOME`, else `~/.local/share`), named after the tree and a digest of
+/// its full path. Never inside the tree, so that indexing does not meet itself.
+pub fn default_data_folder(tree: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_DATA_HOME")
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
+        .ok_or(ConfigError::NoDataFolder)?;
+    Ok(base.join("corsac").join(data_folder_name(tree)))
+}
+
+fn data_folder_name(tree: Option<&Path>) -> String {
+    let Some(tree) = tree else { return "documents".to_owned() };
+    let full = tree.canonicalize().unwrap_or_else(|_| tree.to_path_buf());
+    let digest = blake3::hash(full.as_os_str().as_encoded_bytes()).to_hex();
+    let name: String = full.file_name().map(|name| name.to_string_lossy()).unwrap_or_default().chars().take(40).collect();
+    let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter), "_");
+    format!("{name}-{}", &digest[..12])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! The command line as typed, with the environment variable of every flag. Values that are not given
+//! stay `None`; `Settings::load` says what they mean.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::LogFormat;
+
+/// A search server whose retrieval strategies and rankers are hot-swappable WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "corsac", version, propagate_version = true)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Index a folder and serve searches over HTTP.
+    Serve(Box<ServeArguments>),
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Measure relevance on a judged collection.
+    Eval {
+        /// Folder with the corpus, the queries and the judgements.
+        collection: PathBuf,
+        /// What to measure; all modes when not given.
+        #[arg(long, value_enum)]
+        mode: Option<EvalMode>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Say what a component is and whether this host would load it.
+    Check { file: PathBuf },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EvalMode {
+    /// BM25 alone.
+    Text,
+    /// Embeddings alone.
+    Vector,
+    /// Both, fused by rank.
+    Hybrid,
+    /// Chosen by what each query looks like.
+    Smart,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArguments {
+    /// Folder to index; without it only posted documents are searched.
+    pub path: Option<PathBuf>,
+    /// Configuration file in TOML; `examples/corsac.toml` shows every value.
+    #[arg(long, env = "CORSAC_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Address and port to serve on [default: 127.0.0.1:8000].
+    #[arg(long, env = "CORSAC_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the store and the indexes [default: one for each PATH below the user's data folder].
+    #[arg(long, env = "CORSAC_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Folder of plugins that add to and override the built-in ones; may be given more than once.
+    #[arg(long, env = "CORSAC_PLUGINS", value_name = "FOLDER", value_delimiter = ':')]
+    pub plugins: Vec<PathBuf>,
+    /// Folder that may be indexed over HTTP, beside PATH; may be given more than once.
+    #[arg(long, env = "CORSAC_ALLOW_ROOTS", value_name = "FOLDER", value_delimiter = ':')]
+    pub allow_root: Vec<PathBuf>,
+    /// Serve what is already indexed; do not look at PATH at the start.
+    #[arg(long, env = "CORSAC_NO_INDEX")]
+    pub no_index: bool,
+    /// Bytes that cached answers may take [default: 268435456].
+    #[arg(long, env = "CORSAC_CACHE_BYTES", value_name = "BYTES")]
+    pub cache_bytes: Option<u64>,
+    /// Seconds that answers of `semantic` live [default: 3600].
+    #[arg(long, env = "CACHE_TTL_SEMANTIC", value_name = "SECONDS")]
+    pub cache_ttl_semantic: Option<u64>,
+    /// Seconds that answers of `syntax` live [default: 1800].
+    #[arg(long, env = "CACHE_TTL_SYNTAX", value_name = "SECONDS")]
+    pub cache_ttl_syntax: Option<u64>,
+    /// Seconds that answers of `hybrid` live [default: 1800].
+    #[arg(long, env = "CACHE_TTL_HYBRID", value_name = "SECONDS")]
+    pub cache_ttl_hybrid: Option<u64>,
+    /// Searches that are computed at once; more wait for their turn [default: 64].
+    #[arg(long, env = "CORSAC_MAX_CONCURRENT_SEARCHES", value_name = "COUNT")]
+    pub max_concurrent_searches: Option<u32>,
+    /// The same by its earlier name.
+    #[arg(long, env = "MAX_CONCURRENT_SEARCHES", hide = true)]
+    pub earlier_max_concurrent_searches: Option<u32>,
+    /// Milliseconds after which a search is given up [default: 10000].
+    #[arg(long, env = "CORSAC_SEARCH_TIMEOUT_MS", value_name = "MILLISECONDS")]
+    pub search_timeout_ms: Option<u64>,
+    /// Larger files are not indexed [default: 1048576].
+    #[arg(long, env = "CORSAC_MAX_FILE_BYTES", value_name = "BYTES")]
+    pub max_file_bytes: Option<u64>,
+    /// How log lines are written [default: text].
+    #[arg(long, env = "CORSAC_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, such as `info` or `corsac=debug,warn` [default: info].
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}

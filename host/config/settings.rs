@@ -1,0 +1,269 @@
+//! The values that decide how the server behaves. Every one has a default here, is shown with it in
+//! `examples/corsac.toml` (a test compares them), and is checked before anything starts.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::Lifetimes;
+use crate::config::{ConfigError, ServeArguments};
+use crate::telemetry::LogFormat;
+
+/// The whole configuration; also the shape of the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub index: IndexSettings,
+    pub cache: CacheSettings,
+    /// What holds for every plugin that has nothing of its own.
+    pub plugin_defaults: PluginPolicy,
+    /// By plugin name, such as `rank-recency`.
+    pub plugins: BTreeMap<String, PluginOverrides>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Loopback, because nothing here asks who is there.
+    pub listen: SocketAddr,
+    /// None: `default_data_folder` of the served tree.
+    pub data: Option<PathBuf>,
+    /// Searched in order; a later folder's plugin wins over an earlier one's of the same name.
+    pub plugin_folders: Vec<PathBuf>,
+    /// Searches computed at once; cached answers need no turn.
+    pub max_concurrent_searches: u32,
+    pub search_timeout_ms: u64,
+    /// How long requests in flight may take to finish after a stop signal.
+    pub drain_ms: u64,
+    pub log_format: LogFormat,
+    /// With the syntax of `RUST_LOG`.
+    pub log: String,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
+            data: None,
+            plugin_folders: vec![],
+            max_concurrent_searches: 64,
+            search_timeout_ms: 10_000,
+            drain_ms: 10_000,
+            log_format: LogFormat::Text,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IndexSettings {
+    /// Larger files are skipped and counted.
+    pub max_file_bytes: u64,
+    /// Folders that may be indexed over HTTP, beside the served tree.
+    pub allowed_roots: Vec<PathBuf>,
+    /// Bring the index up to date when the server starts.
+    pub on_start: bool,
+}
+
+impl Default for IndexSettings {
+    fn default() -> Self {
+        Self { max_file_bytes: 1 << 20, allowed_roots: vec![], on_start: true }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheSettings {
+    /// What cached answers may take in memory; 0 keeps none.
+    pub bytes: u64,
+    /// Life time of the answers of strategies that `ttl_seconds` does not name.
+    pub other_ttl_seconds: u64,
+    /// By namespace: the strategy's name without its `strategy-` prefix. Naming one in a file leaves the
+    /// others at their defaults.
+    #[serde(deserialize_with = "over_default_ttls")]
+    pub ttl_seconds: BTreeMap<String, u64>,
+}
+
+fn default_ttls() -> (BTreeMap<String, u64>, u64) {
+    let lifetimes = Lifetimes::default();
+    (lifetimes.named.into_iter().map(|(name, life)| (name, life.as_secs())).collect(), lifetimes.other.as_secs())
+}
+
+fn over_default_ttls<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    let mut ttls = default_ttls().0;
+    ttls.extend(BTreeMap::<String, u64>::deserialize(deserializer)?);
+    Ok(ttls)
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        let (ttl_seconds, other_ttl_seconds) = default_ttls();
+        Self { bytes: 256 << 20, other_ttl_seconds, ttl_seconds }
+    }
+}
+
+impl CacheSettings {
+    pub fn lifetimes(&self) -> Lifetimes {
+        let named = self.ttl_seconds.iter().map(|(name, seconds)| (name.clone(), Duration::from_secs(*seconds)));
+        Lifetimes { named: named.collect(), other: Duration::from_secs(self.other_ttl_seconds) }
+    }
+}
+
+/// How long an instance of a plugin lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Instances {
+    /// One call: nothing can leak from one query into another.
+    #[default]
+    Fresh,
+    /// Many calls: for guests that are slow to start.
+    Warm,
+}
+
+/// Limits of one plugin; what exceeds them costs its own request an error and nobody else anything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginPolicy {
+    /// Computing time of one call, look-ups of the host not counted.
+    pub deadline_ms: u64,
+    /// Linear memory of one instance.
+    pub memory_bytes: u64,
+    /// What one call may give back.
+    pub max_output_bytes: u64,
+    /// Look-ups that one call may ask for.
+    pub max_probes: u32,
+    pub concurrent_calls: u32,
+    pub instances: Instances,
+    /// Reach the plugin as `wasi:config`.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Default for PluginPolicy {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 1000,
+            memory_bytes: 64 << 20,
+            max_output_bytes: 8 << 20,
+            max_probes: 32,
+            concurrent_calls: 256,
+            instances: Instances::Fresh,
+            settings: BTreeMap::new(),
+        }
+    }
+}
+
+/// What one plugin has of its own; the rest comes from `plugin_defaults`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginOverrides {
+    pub deadline_ms: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub max_output_bytes: Option<u64>,
+    pub max_probes: Option<u32>,
+    pub concurrent_calls: Option<u32>,
+    pub instances: Option<Instances>,
+    /// Added to the default settings, key by key.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The file that the arguments name, if any, with the arguments over it; checked.
+    pub fn load(arguments: &ServeArguments) -> Result<Self, ConfigError> {
+        let mut settings = match &arguments.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        settings.apply(arguments);
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// A file as it stands; relative folders in it are relative to the file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
+        let mut settings: Self = toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let server = &mut settings.server;
+        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data) {
+            *folder = base.join(&folder);
+        }
+        Ok(settings)
+    }
+
+    /// What holds for one plugin.
+    pub fn plugin(&self, name: &str) -> PluginPolicy {
+        let mut policy = self.plugin_defaults.clone();
+        let Some(own) = self.plugins.get(name) else { return policy };
+        set(&mut policy.deadline_ms, own.deadline_ms);
+        set(&mut policy.memory_bytes, own.memory_bytes);
+        set(&mut policy.max_output_bytes, own.max_output_bytes);
+        set(&mut policy.max_probes, own.max_probes);
+        set(&mut policy.concurrent_calls, own.concurrent_calls);
+        set(&mut policy.instances, own.instances);
+        policy.settings.extend(own.settings.clone());
+        policy
+    }
+
+    fn apply(&mut self, arguments: &ServeArguments) {
+        let server = &mut self.server;
+        set(&mut server.listen, arguments.listen);
+        server.data = arguments.data.clone().or(server.data.take());
+        server.plugin_folders.extend(arguments.plugins.iter().cloned());
+        set(&mut server.max_concurrent_searches, arguments.earlier_max_concurrent_searches);
+        set(&mut server.max_concurrent_searches, arguments.max_concurrent_searches);
+        set(&mut server.search_timeout_ms, arguments.search_timeout_ms);
+        set(&mut server.log_format, arguments.log_format);
+        set(&mut server.log, arguments.log.clone());
+        set(&mut self.index.max_file_bytes, arguments.max_file_bytes);
+        self.index.allowed_roots.extend(arguments.allow_root.iter().cloned());
+        self.index.on_start &= !arguments.no_index;
+        set(&mut self.cache.bytes, arguments.cache_bytes);
+        for (namespace, seconds) in [
+            ("semantic", arguments.cache_ttl_semantic),
+            ("syntax", arguments.cache_ttl_syntax),
+            ("hybrid", arguments.cache_ttl_hybrid),
+        ] {
+            if let Some(seconds) = seconds {
+                self.cache.ttl_seconds.insert(namespace.to_owned(), seconds);
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        within("server.max_concurrent_searches", self.server.max_concurrent_searches.into(), 1, 100_000)?;
+        within("server.search_timeout_ms", self.server.search_timeout_ms, 1, 3_600_000)?;
+        within("server.drain_ms", self.server.drain_ms, 0, 3_600_000)?;
+        within("index.max_file_bytes", self.index.max_file_bytes, 1, 1 << 30)?;
+        let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
+        // Thirty years: far above any use, far below what a clock can add to now.
+        lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;
+        for policy in self.plugins.keys().map(|name| self.plugin(name)).chain([self.plugin_defaults.clone()]) {
+            within("deadline_ms of a plugin", policy.deadline_ms, 1, 3_600_000)?;
+            within("memory_bytes of a plugin", policy.memory_bytes, 64 << 10, 4 << 30)?;
+            within("max_output_bytes of a plugin", policy.max_output_bytes, 1, 1 << 30)?;
+            within("max_probes of a plugin", policy.max_probes.into(), 1, 10_000)?;
+            within("concurrent_calls of a plugin", policy.concurrent_calls.into(), 1, 100_000)?;
+        }
+        Ok(())
+    }
+}
+
+fn set<T>(value: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *value = given;
+    }
+}
+
+fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Value { name, value, least, most })
+}

@@ -1,0 +1,109 @@
+//! The HTTP face of the server: routes, JSON, status codes, event streams. Decides nothing about
+//! searching: it asks one trait, `Backend`, and writes down what comes back. The only layer besides
+//! `main` that says `axum`.
+
+/// What HTTP asks of the rest of the server.
+mod backend;
+/// From bytes to typed bodies.
+mod body;
+/// What happens to every request.
+mod edge;
+/// Rules of fields that several requests share.
+mod fields;
+/// Folders and posted documents.
+mod indexing;
+/// The description of the API.
+mod openapi;
+/// Loaded plugins.
+mod plugins;
+/// The one shape of every failure.
+mod problem;
+/// Searches.
+mod search;
+/// Accepting and stopping.
+mod serve;
+/// What the server says about itself.
+mod status;
+/// Background tasks.
+mod tasks;
+
+pub use backend::{
+    Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
+    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
+};
+pub use problem::{Problem, Violation};
+pub use search::request::SearchBody;
+pub use serve::{Stopped, serve};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodRouter, get, post};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::edge::Edge;
+use crate::http::problem::Code;
+use crate::telemetry::Metrics;
+
+/// What a router is made with beside its backend.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the server stops: event streams end, `/readyz` says no.
+    pub closing: CancellationToken,
+}
+
+/// What every handler can reach.
+struct Shared {
+    backend: Arc<dyn Backend>,
+    metrics: Arc<Metrics>,
+    closing: CancellationToken,
+}
+
+/// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
+/// `index`, `stats`, `health`, `performance` or `cache` cannot be reached.
+pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
+    let Options { metrics, closing } = options;
+    let edge = |route: &'static str| Edge { metrics: metrics.route(route) };
+    let mut router = Router::new();
+    for (path, methods) in routes() {
+        router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));
+    }
+    let unmatched = MethodRouter::new().fallback(not_found).layer(edge("unmatched"));
+    router.fallback_service(unmatched).with_state(Arc::new(Shared { backend, metrics, closing }))
+}
+
+/// Every path with its handlers; a test holds the list against the OpenAPI document.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
+    vec![
+        ("/api/search/{strategy}", post(search::search)),
+        ("/api/search/index", post(indexing::index)),
+        ("/api/search/stats", get(status::stats)),
+        ("/api/search/health", get(status::health)),
+        ("/api/search/performance", get(status::performance)),
+        ("/api/search/cache/clear", post(status::clear_cache)),
+        ("/api/documents", post(indexing::post_documents)),
+        ("/api/tasks", get(tasks::list)),
+        ("/api/tasks/{id}", get(tasks::task)),
+        ("/api/plugins", get(plugins::list)),
+        ("/api/plugins/{name}/reload", post(plugins::reload)),
+        ("/metrics", get(status::metrics)),
+        ("/openapi.json", get(openapi::document)),
+        ("/healthz", get(status::alive)),
+        ("/readyz", get(status::ready)),
+    ]
+}
+
+async fn not_found(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(200).collect();
+    Problem::new(Code::NotFound, format!("there is nothing at {path}; /openapi.json lists what there is"))
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let detail = format!("{} is not among the methods that `allow` lists", request.method());
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
+#[cfg(test)]
+mod tests;

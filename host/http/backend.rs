@@ -1,0 +1,253 @@
+//! What the HTTP layer asks of the rest of the server, as one trait, and the words of its answers. The
+//! composition root implements it; tests implement it with a fake. Knows nothing of routes.
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::cache;
+use crate::index::IndexStats;
+use crate::service::{Answer, SearchError, SearchRequest};
+
+/// All that is behind the routes. Methods that return at once must not block.
+pub trait Backend: Send + Sync + 'static {
+    /// Answers one search; the future may be dropped at any time.
+    fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>>;
+
+    fn plugins(&self) -> Vec<PluginStatus>;
+
+    /// Loads a plugin's file again and publishes it; the old version goes on when that fails.
+    fn reload(&self, name: &str) -> BoxFuture<'_, Result<PluginStatus, BackendError>>;
+
+    /// Starts or joins the indexing of a folder; returns as soon as there is a task to follow.
+    fn start_indexing(&self, request: IndexRequest) -> BoxFuture<'_, Result<TaskStatus, BackendError>>;
+
+    /// Stores documents and makes them searchable; one outcome each, in their order.
+    fn put_documents(
+        &self,
+        documents: Vec<PostedDocument>,
+    ) -> BoxFuture<'_, Result<Vec<DocumentOutcome>, BackendError>>;
+
+    /// Latest first.
+    fn tasks(&self) -> BoxFuture<'_, Result<Vec<TaskStatus>, BackendError>>;
+
+    fn task(&self, id: &str) -> BoxFuture<'_, Result<TaskStatus, BackendError>>;
+
+    /// The task now and at every change, until and including its end.
+    fn watch_task(&self, id: &str) -> BoxFuture<'_, Result<BoxStream<'static, TaskStatus>, BackendError>>;
+
+    fn index(&self) -> IndexStatus;
+
+    fn cache(&self) -> BoxFuture<'_, cache::Figures>;
+
+    /// Number of entries dropped; none: all namespaces.
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
+
+    /// What is wrong, one sentence each without internals; empty means healthy.
+    fn problems(&self) -> Vec<String>;
+
+    /// False until the first search can be answered, and again while stopping.
+    fn ready(&self) -> bool;
+}
+
+/// Why the backend cannot do what was asked (searches have their own error).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    #[error("there is no {kind} `{name}`")]
+    NotFound { kind: &'static str, name: String },
+    /// The request is at fault; `field` is a path such as `directories[1]`.
+    #[error("{field} {message}")]
+    Invalid { field: String, message: String },
+    /// What was asked contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// May work later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// For the log; clients are not told the text.
+    #[error("{0}")]
+    Internal(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    Strategy,
+    Ranker,
+    TraitRules,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginState {
+    /// Serves new queries.
+    Active,
+    /// Its last file could not be loaded; `last_error` says why. An older version may still serve.
+    Failed,
+    /// Finishes the queries that began with it.
+    Draining,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginSource {
+    /// Part of the server's binary.
+    Embedded,
+    /// From a plugin folder.
+    Folder,
+}
+
+/// Calls that failed, by what went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginErrors {
+    pub trap: u64,
+    pub timeout: u64,
+    pub memory: u64,
+    pub output: u64,
+    pub bad_query: u64,
+    pub unsupported: u64,
+    pub internal: u64,
+}
+
+impl PluginErrors {
+    /// By name, in the order of the fields.
+    pub fn by_kind(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("trap", self.trap),
+            ("timeout", self.timeout),
+            ("memory", self.memory),
+            ("output", self.output),
+            ("bad_query", self.bad_query),
+            ("unsupported", self.unsupported),
+            ("internal", self.internal),
+        ]
+    }
+}
+
+/// One version of one plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PluginStatus {
+    pub name: String,
+    pub version: String,
+    pub kind: PluginKind,
+    /// In the plugin's own words.
+    pub purpose: String,
+    /// BLAKE3 of its file, hexadecimal.
+    pub digest: String,
+    pub state: PluginState,
+    /// RFC 3339: when it came into this state.
+    pub since: String,
+    pub source: PluginSource,
+    pub calls: u64,
+    pub errors: PluginErrors,
+    /// Microseconds of a call.
+    pub p50_us: f64,
+    pub p99_us: f64,
+    /// Most linear memory that one instance used.
+    pub memory_high_water_bytes: u64,
+    pub last_error: Option<String>,
+}
+
+/// What to index. Fields that are left out mean everything below the served tree.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct IndexRequest {
+    /// A folder that the server was allowed to index; the served tree when left out.
+    pub project_root: Option<String>,
+    /// Extensions, with or without a dot.
+    #[schema(max_items = 32)]
+    pub file_types: Vec<String>,
+    /// Relative to the root.
+    #[schema(max_items = 64)]
+    pub directories: Vec<String>,
+    /// Read and derive everything again, changed or not.
+    pub force_reindex: bool,
+    /// Accepted for clients of the earlier API; chunks end at definitions and paragraphs here.
+    #[schema(minimum = 64, maximum = 2048)]
+    pub chunk_size: Option<u32>,
+    /// Accepted for clients of the earlier API, like `chunk_size`.
+    #[schema(maximum = 256)]
+    pub overlap: Option<u32>,
+}
+
+/// One document that is not a file. `path` (or `id`) identifies it: posting it again replaces it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostedDocument {
+    /// Relative, `/` between parts, at most 512 bytes. Or `id`.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Stands for `path` when there is none.
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub title: Option<String>,
+    #[serde(default)]
+    pub language: Option<String>,
+    pub content: String,
+    /// Unix seconds; now when left out.
+    #[serde(default)]
+    pub modified: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentState {
+    /// New or changed, durable and searchable.
+    Stored,
+    /// The same content was there.
+    Unchanged,
+    /// `errors` say why; the others were not held up by it.
+    Rejected,
+}
+
+/// What became of one posted document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DocumentOutcome {
+    pub path: Option<String>,
+    pub state: DocumentState,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub errors: Vec<super::problem::Violation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    /// The server stopped before it ended; what it acknowledged is kept.
+    Interrupted,
+}
+
+impl TaskState {
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// Background work that can be polled or streamed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskStatus {
+    pub id: String,
+    /// Such as `index`.
+    pub kind: String,
+    pub state: TaskState,
+    /// Counts and the phase, in the words of the kind of task.
+    #[schema(value_type = Object)]
+    pub progress: serde_json::Value,
+    /// RFC 3339.
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    pub error: Option<String>,
+}
+
+/// The index as it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IndexStatus {
+    pub stats: IndexStats,
+    /// RFC 3339: the last time that an indexing task ended well.
+    pub last_indexed: Option<String>,
+}

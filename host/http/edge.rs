@@ -1,0 +1,134 @@
+//! What happens to every request, whatever its route: it gets an id, is counted and timed, and a panic
+//! in its handler becomes a problem instead of a broken connection. One layer, because each layer costs
+//! an allocation on the way of a cached answer.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tower::{Layer, Service};
+
+use crate::http::problem::{Code, Problem};
+use crate::telemetry::RouteMetrics;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longer ids of clients are replaced; arbitrary, room for any usual trace or UUID notation.
+const MAX_CLIENT_ID: usize = 128;
+
+/// Wraps the handlers of one route.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) metrics: RouteMetrics,
+}
+
+impl<Inner> Layer<Inner> for Edge {
+    type Service = EdgeService<Inner>;
+
+    fn layer(&self, inner: Inner) -> Self::Service {
+        EdgeService { inner, metrics: self.metrics.clone() }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct EdgeService<Inner> {
+    inner: Inner,
+    metrics: RouteMetrics,
+}
+
+impl<Inner> Service<Request> for EdgeService<Inner>
+where
+    Inner: Service<Request, Response = Response, Error = Infallible>,
+    Inner::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let start = Instant::now();
+        let id = client_id(request.headers()).unwrap_or_else(new_id);
+        let method = name(request.method());
+        let metrics = self.metrics.clone();
+        let in_flight = metrics.begin();
+        let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let mut response = match handled.await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                // The panic hook has logged where.
+                Err(_) => problem_with_id(Problem::new(Code::Internal, "the server failed; its log has the reason"), &id),
+            };
+            if response.status().is_client_error() || response.status().is_server_error() {
+                response = with_id(response, &id);
+            }
+            response.headers_mut().insert(REQUEST_ID.clone(), id);
+            let elapsed = start.elapsed();
+            metrics.answered(method, response.status().as_u16(), elapsed);
+            drop(in_flight);
+            Ok(response)
+        })
+    }
+}
+
+/// Writes a problem again, now with the id; keeps headers that the route added, such as `Allow`.
+fn with_id(mut response: Response, id: &HeaderValue) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request_id = ?id, detail = problem.detail, "answered 500");
+    }
+    let mut rewritten = problem_with_id(problem, id);
+    for (name, value) in response.headers() {
+        if *name != axum::http::header::CONTENT_LENGTH {
+            rewritten.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    rewritten
+}
+
+fn problem_with_id(mut problem: Problem, id: &HeaderValue) -> Response {
+    problem.request_id = id.to_str().unwrap_or_default().to_owned();
+    problem.render()
+}
+
+/// The client's id when it is short and harmless in a log.
+fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(&REQUEST_ID)?;
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+    let bytes = id.as_bytes();
+    (!bytes.is_empty() && bytes.len() <= MAX_CLIENT_ID && bytes.iter().all(harmless)).then(|| id.clone())
+}
+
+/// Unique among processes by a random prefix, within one by a counter: no random numbers per request.
+fn new_id() -> HeaderValue {
+    static PREFIX: LazyLock<String> = LazyLock::new(|| uuid::Uuid::new_v4().simple().to_string()[..12].to_owned());
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = format!("{}-{:x}", *PREFIX, NEXT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// Bounded by design: metrics keep a series for each.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

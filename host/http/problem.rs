@@ -1,0 +1,234 @@
+//! The one shape of every failure: a problem document of RFC 9457. Also the only place that turns the
+//! errors of other layers into a status. What happened inside goes to the log, never into a 5xx detail.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::backend::BackendError;
+use crate::service::SearchError;
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Violation {
+    /// Path of the field, such as `directories[1]`; empty when it is the whole body.
+    pub field: String,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remedy: Option<String>,
+}
+
+impl Violation {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), remedy: None }
+    }
+
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+/// A failure as clients see it (RFC 9457), `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A reference to the code's description.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// The stable word to program against.
+    pub code: String,
+    /// All violations at once, empty when the request is not at fault.
+    #[serde(default)]
+    pub errors: Vec<Violation>,
+    #[serde(default)]
+    pub request_id: String,
+}
+
+/// The codes with their status and title; `docs` and the OpenAPI document list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    InvalidRequest,
+    MalformedJson,
+    InvalidUtf8,
+    BodyTooLarge,
+    BodyTooSlow,
+    UnsupportedMediaType,
+    NotFound,
+    MethodNotAllowed,
+    UnknownStrategy,
+    UnknownRanker,
+    UnknownTask,
+    UnknownPlugin,
+    BadQuery,
+    Unsupported,
+    Conflict,
+    PluginFailed,
+    PluginTrapped,
+    PluginTimedOut,
+    PluginLimit,
+    Overloaded,
+    TimedOut,
+    Unavailable,
+    Internal,
+}
+
+impl Code {
+    /// Machine word, status and title.
+    fn describe(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => ("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "the request is not valid"),
+            Self::MalformedJson => ("malformed-json", StatusCode::BAD_REQUEST, "the body is not JSON"),
+            Self::InvalidUtf8 => ("invalid-utf8", StatusCode::BAD_REQUEST, "the body is not UTF-8"),
+            Self::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            Self::BodyTooSlow => ("body-too-slow", StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
+            }
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "there is nothing here"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
+            }
+            Self::UnknownStrategy => ("unknown-strategy", StatusCode::NOT_FOUND, "there is no such strategy"),
+            Self::UnknownRanker => ("unknown-ranker", StatusCode::UNPROCESSABLE_ENTITY, "there is no such ranker"),
+            Self::UnknownTask => ("unknown-task", StatusCode::NOT_FOUND, "there is no such task"),
+            Self::UnknownPlugin => ("unknown-plugin", StatusCode::NOT_FOUND, "there is no such plugin"),
+            Self::BadQuery => ("bad-query", StatusCode::UNPROCESSABLE_ENTITY, "the query cannot be answered"),
+            Self::Unsupported => ("unsupported", StatusCode::UNPROCESSABLE_ENTITY, "the plugin does not support this"),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "the request contradicts what is there"),
+            Self::PluginFailed => ("plugin-failed", StatusCode::BAD_GATEWAY, "a plugin failed"),
+            Self::PluginTrapped => ("plugin-trapped", StatusCode::BAD_GATEWAY, "a plugin crashed"),
+            Self::PluginTimedOut => ("plugin-timed-out", StatusCode::GATEWAY_TIMEOUT, "a plugin took too long"),
+            Self::PluginLimit => ("plugin-limit", StatusCode::BAD_GATEWAY, "a plugin exceeded its limit"),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "the server is busy"),
+            Self::TimedOut => ("timed-out", StatusCode::GATEWAY_TIMEOUT, "the search took too long"),
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "a part of the server is away"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "the server failed"),
+        }
+    }
+
+    /// The stable machine word.
+    pub fn word(self) -> &'static str {
+        self.describe().0
+    }
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (word, status, title) = code.describe();
+        Self {
+            kind: format!("/problems#{word}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: word.to_owned(),
+            errors: vec![],
+            request_id: String::new(),
+        }
+    }
+
+    /// 422 with everything that is wrong.
+    pub fn invalid(errors: Vec<Violation>) -> Self {
+        let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = match &errors[..] {
+            [only] => format!("{} {}", only.field, only.message).trim().to_owned(),
+            _ => format!("{} fields are not valid: {}", errors.len(), fields.join(", ")),
+        };
+        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    /// The body, and the status and headers that go with it.
+    pub fn render(&self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Leaves the problem beside the answer, so that the edge can write it again with the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.render();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The code of a failed search.
+pub(super) fn code_of(error: &SearchError) -> Code {
+    match error {
+        SearchError::UnknownStrategy { .. } => Code::UnknownStrategy,
+        SearchError::UnknownRanker { .. } => Code::UnknownRanker,
+        SearchError::BadQuery { .. } => Code::BadQuery,
+        SearchError::Unsupported { .. } => Code::Unsupported,
+        SearchError::PluginFailed { .. } => Code::PluginFailed,
+        SearchError::PluginTrapped { .. } => Code::PluginTrapped,
+        SearchError::PluginTimedOut { .. } => Code::PluginTimedOut,
+        SearchError::PluginLimit { .. } => Code::PluginLimit,
+        SearchError::Overloaded => Code::Overloaded,
+        SearchError::TimedOut(_) => Code::TimedOut,
+        SearchError::Index(_) => Code::Internal,
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        let code = code_of(&error);
+        let at = |field: &str, detail: String| Problem {
+            errors: vec![Violation::new(field, detail.clone())],
+            ..Problem::new(code, detail)
+        };
+        match &error {
+            SearchError::UnknownRanker { .. } => at("ranker", error.to_string()),
+            SearchError::BadQuery { reason, .. } => at("query", reason.clone()),
+            SearchError::Unsupported { .. } => at("query", error.to_string()),
+            SearchError::UnknownStrategy { .. }
+            | SearchError::PluginTimedOut { .. }
+            | SearchError::Overloaded
+            | SearchError::TimedOut(_) => Problem::new(code, error.to_string()),
+            // Their reasons may quote backtraces or paths: for the log only.
+            SearchError::PluginFailed { plugin, .. } => logged(&error, code, format!("{plugin} failed")),
+            SearchError::PluginTrapped { plugin, .. } => logged(&error, code, format!("{plugin} crashed")),
+            SearchError::PluginLimit { plugin, .. } => logged(&error, code, format!("{plugin} exceeded its limit")),
+            SearchError::Index(_) => logged(&error, code, "the index cannot be read".to_owned()),
+        }
+    }
+}
+
+impl From<BackendError> for Problem {
+    fn from(error: BackendError) -> Self {
+        match &error {
+            BackendError::NotFound { kind, .. } => {
+                let code = match *kind {
+                    "task" => Code::UnknownTask,
+                    "plugin" => Code::UnknownPlugin,
+                    _ => Code::NotFound,
+                };
+                Problem::new(code, error.to_string())
+            }
+            BackendError::Invalid { field, message } => Problem::invalid(vec![Violation::new(field, message)]),
+            BackendError::Conflict(detail) => Problem::new(Code::Conflict, detail),
+            BackendError::Unavailable(_) => {
+                logged(&error, Code::Unavailable, "a part of the server is away; try again in a second".to_owned())
+            }
+            BackendError::Internal(_) => {
+                logged(&error, Code::Internal, "the server failed; its log has the reason".to_owned())
+            }
+        }
+    }
+}
+
+fn logged(error: &dyn std::fmt::Display, code: Code, detail: String) -> Problem {
+    tracing::error!(code = code.word(), %error, "request failed");
+    Problem::new(code, detail)
+}

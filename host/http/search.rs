@@ -1,0 +1,125 @@
+//! `POST /api/search/{strategy}`: JSON to `SearchRequest`, `Answer` to bytes and headers. No decisions
+//! about searching; the body goes out as the service made it.
+
+/// The body of a search and its rules.
+pub(super) mod request;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+
+use self::request::{SearchBody, to_request};
+use crate::cache::Source;
+use crate::http::problem::{Problem, code_of};
+use crate::http::{Shared, body};
+use crate::service::answer::SearchResponse;
+use crate::service::{Answer, CacheStatus};
+
+/// Search with a strategy.
+///
+/// `semantic`, `syntax`, `hybrid`, `search` (which chooses by what the query looks like) or any other
+/// loaded strategy. The body of an answer is the same for everyone who asks the same of the same plugins
+/// and index; what differs from call to call is in the headers.
+#[utoipa::path(
+    post,
+    path = "/api/search/{strategy}",
+    tag = "search",
+    params(("strategy" = String, Path, description = "name of a loaded strategy, with or without `strategy-`")),
+    request_body = SearchBody,
+    responses(
+        (status = 200, body = SearchResponse, description = "the results, possibly none",
+         headers(
+            ("etag" = String, description = "strong validator of the body"),
+            ("cache-status" = String, description = "hit or miss, RFC 9211"),
+            ("server-timing" = String, description = "milliseconds by stage"),
+            ("x-request-id" = String, description = "the client's own or a new one")
+         )),
+        (status = 400, body = Problem, description = "not JSON, or not UTF-8"),
+        (status = 404, body = Problem, description = "no such strategy; the detail lists the loaded ones"),
+        (status = 413, body = Problem, description = "a body of more than 1 MiB"),
+        (status = 415, body = Problem, description = "not `application/json`"),
+        (status = 422, body = Problem, description = "every field that is not valid, at once"),
+        (status = 502, body = Problem, description = "a plugin failed"),
+        (status = 503, body = Problem, description = "too many searches at once; see `retry-after`"),
+        (status = 504, body = Problem, description = "the search or a plugin took too long"),
+    )
+)]
+pub(super) async fn search(
+    State(shared): State<Arc<Shared>>,
+    Path(strategy): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let start = Instant::now();
+    let body = body::read_json(request, body::SMALL).await?;
+    let request = to_request(&strategy, &body)?;
+    let answer = match shared.backend.search(request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            shared.metrics.search_failed(code_of(&error).word());
+            return Err(error.into());
+        }
+    };
+    let elapsed = start.elapsed();
+    shared.metrics.searched(label(&strategy), source(answer.cache), elapsed, &answer.timings);
+    Ok(to_response(answer, elapsed))
+}
+
+/// The name that counts for metrics: `strategy-hybrid` and `hybrid` are one, `search` is `smart`.
+fn label(strategy: &str) -> &str {
+    let strategy = strategy.strip_prefix("strategy-").unwrap_or(strategy);
+    if strategy == "search" { "smart" } else { strategy }
+}
+
+fn source(status: CacheStatus) -> Source {
+    match status {
+        CacheStatus::Hit => Source::Hit,
+        CacheStatus::Miss => Source::Miss,
+        CacheStatus::Coalesced => Source::Coalesced,
+        CacheStatus::Uncacheable => Source::Uncacheable,
+    }
+}
+
+fn to_response(answer: Answer, elapsed: Duration) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // RFC 9211, section 2.
+    let cache = HeaderValue::from_static(match answer.cache {
+        CacheStatus::Hit => "corsac; hit",
+        CacheStatus::Miss => "corsac; fwd=miss; stored",
+        CacheStatus::Coalesced => "corsac; fwd=miss; collapsed",
+        CacheStatus::Uncacheable => "corsac; fwd=miss; stored=?0",
+    });
+    headers.insert(HeaderName::from_static("cache-status"), cache);
+    let mut etag = String::with_capacity(answer.etag.len() + 2);
+    etag.push('"');
+    etag.push_str(&answer.etag);
+    etag.push('"');
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let Ok(timing) = HeaderValue::try_from(server_timing(&answer.timings, elapsed)) {
+        headers.insert(HeaderName::from_static("server-timing"), timing);
+    }
+    response
+}
+
+/// W3C Server Timing: milliseconds, here with three decimals.
+fn server_timing(timings: &[(&'static str, Duration)], total: Duration) -> String {
+    let mut text = String::with_capacity(32 * (timings.len() + 1));
+    for (stage, duration) in timings.iter().copied().chain([("total", total)]) {
+        let separator = if text.is_empty() { "" } else { ", " };
+        let microseconds = duration.as_micros();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{stage};dur={}.{:03}", microseconds / 1000, microseconds % 1000);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

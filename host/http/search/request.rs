@@ -1,0 +1,253 @@
+//! The body of a search and its rules: JSON in, a validated `SearchRequest` or every violation out.
+//! Past this file nothing about a request has to be doubted. Knows no plugin: whether a strategy or a
+//! ranker exists is the service's to say.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::http::problem::{Code, Problem, Violation};
+use crate::http::{body, fields};
+use crate::query::{Query, Scope};
+use crate::service::SearchRequest;
+
+/// Bytes of a query after trimming. Longer ones are documents, not queries.
+const MAX_QUERY: usize = 4096;
+/// How deep a client can page; the ranked window of a search ends here.
+const MAX_WINDOW: u32 = 1000;
+const MAX_PARAMETERS: usize = 32;
+const MAX_PARAMETER_BYTES: usize = 1024;
+/// A value for either weight when only the other is given; those of the earlier API.
+const DEFAULT_WEIGHTS: (f32, f32) = (0.6, 0.4);
+
+/// A search. Only `query` is needed; `null` is the same as leaving a field out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({"query": "parse the configuration file", "max_results": 10, "file_types": ["rs"]}))]
+pub struct SearchBody {
+    /// What to look for; 1 to 4096 bytes.
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 4096)]
+    pub query: Option<String>,
+    #[schema(minimum = 1, maximum = 100, default = 20)]
+    pub max_results: Option<i64>,
+    /// Results to skip; `offset + max_results` is at most 1000.
+    #[schema(minimum = 0, maximum = 900, default = 0)]
+    pub offset: Option<i64>,
+    /// Extensions, with or without a dot; all when empty.
+    #[schema(max_items = 32, example = json!(["rs", "py"]))]
+    pub file_types: Option<Vec<String>>,
+    /// Folders relative to the indexed one; all when empty.
+    #[schema(max_items = 64, example = json!(["src/http"]))]
+    pub directories: Option<Vec<String>>,
+    #[schema(default = false)]
+    pub case_sensitive: Option<bool>,
+    #[schema(default = false)]
+    pub whole_word: Option<bool>,
+    /// Lines to show around a hit.
+    #[schema(minimum = 0, maximum = 10, default = 0)]
+    pub context_lines: Option<i64>,
+    /// Least cosine similarity of a semantic hit; the strategy's own when left out.
+    #[schema(minimum = 0, maximum = 1)]
+    pub similarity_threshold: Option<f64>,
+    /// Of `hybrid`; the two weights need not add up to 1, but may not both be 0.
+    #[schema(minimum = 0, maximum = 1, example = 0.6)]
+    pub semantic_weight: Option<f64>,
+    #[schema(minimum = 0, maximum = 1, example = 0.4)]
+    pub syntax_weight: Option<f64>,
+    /// Name of a loaded ranker, with or without `rank-`; the default ranker when left out.
+    pub ranker: Option<String>,
+    /// Add to each result why it stands where it stands.
+    #[schema(default = false)]
+    pub explain: Option<bool>,
+    /// `literal` or `regex`, for strategies that look for patterns; theirs to guess when left out.
+    #[schema(example = "regex")]
+    pub pattern_type: Option<String>,
+    /// Handed to the strategy as it is.
+    pub search_type: Option<String>,
+    /// Whatever else the strategy and the ranker know, such as `rrf_k`: text, numbers or booleans.
+    #[schema(value_type = Option<BTreeMap<String, Object>>, example = json!({"rrf_k": 60}))]
+    pub parameters: Option<BTreeMap<String, Value>>,
+    /// Accepted for clients of the earlier API, without effect; so are the fields after it.
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub model: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub language: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub expand_query: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub search_modes: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub enable_expansion: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub confidence_threshold: Option<Value>,
+    #[schema(value_type = Option<Object>, deprecated)]
+    pub context: Option<Value>,
+}
+
+/// All names of `SearchBody`, those that clients should use first. A test compares.
+pub(in crate::http) const FIELDS: &[&str] = &[
+    "query",
+    "max_results",
+    "offset",
+    "file_types",
+    "directories",
+    "case_sensitive",
+    "whole_word",
+    "context_lines",
+    "similarity_threshold",
+    "semantic_weight",
+    "syntax_weight",
+    "ranker",
+    "explain",
+    "pattern_type",
+    "search_type",
+    "parameters",
+    "model",
+    "language",
+    "expand_query",
+    "search_modes",
+    "enable_expansion",
+    "confidence_threshold",
+    "context",
+];
+
+/// A validated request, or a problem with all violations.
+pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<SearchRequest, Problem> {
+    if strategy.len() > 64 || !strategy.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Err(Problem::new(Code::UnknownStrategy, "a strategy's name has letters, digits and dashes"));
+    }
+    let (body, mut violations) = body::parse::<SearchBody>(body, FIELDS)?;
+    let query_was_readable = !violations.iter().any(|violation| violation.field == "query");
+    let request = validate(strategy, body, query_was_readable, &mut violations);
+    if violations.is_empty() { Ok(request) } else { Err(Problem::invalid(violations)) }
+}
+
+fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut Vec<Violation>) -> SearchRequest {
+    let text = query(body.query, readable, violations);
+    let max_results = fields::within("max_results", body.max_results, 20, 1, 100, violations) as u32;
+    let offset = fields::within("offset", body.offset, 0, 0, i64::from(MAX_WINDOW - 100), violations) as u32;
+    if offset + max_results > MAX_WINDOW {
+        let message = format!("and max_results together are more than {MAX_WINDOW}");
+        violations.push(Violation::new("offset", message).remedy("narrow the query instead of paging this deep"));
+    }
+    let context_lines = fields::within("context_lines", body.context_lines, 0, 0, 10, violations) as u32;
+    let scope = Scope {
+        file_types: fields::file_types(body.file_types.unwrap_or_default(), violations),
+        directories: fields::directories(body.directories.unwrap_or_default(), violations),
+    };
+    let threshold = body.similarity_threshold;
+    let threshold = threshold.map(|given| fields::within("similarity_threshold", Some(given), 0.0, 0.0, 1.0, violations));
+    let weights = weights(body.semantic_weight, body.syntax_weight, violations);
+    if let Some(ranker) = &body.ranker
+        && (ranker.is_empty() || ranker.len() > 64)
+    {
+        violations.push(Violation::new("ranker", "is not the name of a ranker"));
+    }
+    let parameters = parameters(body.parameters, body.pattern_type, body.search_type, violations);
+    SearchRequest {
+        // `search` is the earlier API's name of the strategy that chooses.
+        strategy: if strategy == "search" { "smart" } else { strategy }.to_owned(),
+        ranker: body.ranker,
+        query: Query {
+            text,
+            limit: offset + max_results,
+            scope,
+            case_sensitive: body.case_sensitive.unwrap_or(false),
+            whole_word: body.whole_word.unwrap_or(false),
+            similarity_threshold: threshold.map(|threshold| threshold as f32),
+            weights,
+            parameters,
+        },
+        offset,
+        max_results,
+        context_lines,
+        explain: body.explain.unwrap_or(false),
+    }
+}
+
+fn query(given: Option<String>, readable: bool, violations: &mut Vec<Violation>) -> String {
+    let Some(text) = given else {
+        if readable {
+            violations.push(Violation::new("query", "is missing"));
+        }
+        return String::new();
+    };
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        violations.push(Violation::new("query", "is empty"));
+    } else if trimmed.len() > MAX_QUERY {
+        violations.push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
+    } else if trimmed.contains('\0') {
+        violations.push(Violation::new("query", "has a NUL character"));
+    }
+    if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
+}
+
+/// Empty when neither is given, so that the strategy's own weights hold.
+fn weights(semantic: Option<f64>, syntax: Option<f64>, violations: &mut Vec<Violation>) -> Vec<(String, f32)> {
+    if semantic.is_none() && syntax.is_none() {
+        return vec![];
+    }
+    let (default_semantic, default_syntax) = DEFAULT_WEIGHTS;
+    let semantic = fields::within("semantic_weight", semantic, default_semantic.into(), 0.0, 1.0, violations) as f32;
+    let syntax = fields::within("syntax_weight", syntax, default_syntax.into(), 0.0, 1.0, violations) as f32;
+    if semantic == 0.0 && syntax == 0.0 {
+        violations.push(Violation::new("semantic_weight", "and syntax_weight are both 0").remedy("raise one of them"));
+    }
+    vec![("semantic".to_owned(), semantic), ("syntax".to_owned(), syntax)]
+}
+
+/// In the order of their names, so that equal requests have equal cache keys.
+fn parameters(
+    given: Option<BTreeMap<String, Value>>,
+    pattern_type: Option<String>,
+    search_type: Option<String>,
+    violations: &mut Vec<Violation>,
+) -> Vec<(String, String)> {
+    let mut usable = BTreeMap::new();
+    let given = given.unwrap_or_default();
+    if given.len() > MAX_PARAMETERS {
+        violations.push(Violation::new("parameters", format!("may have at most {MAX_PARAMETERS} entries")));
+        return vec![];
+    }
+    for (name, value) in given {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
+            violations.push(Violation::new(format!("parameters.{shown}"), "is not a name of letters, digits, `_-.`"));
+            continue;
+        }
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Null => continue,
+            Value::Array(_) | Value::Object(_) => {
+                violations.push(Violation::new(format!("parameters.{name}"), "must be text, a number or a boolean"));
+                continue;
+            }
+        };
+        if text.len() > MAX_PARAMETER_BYTES {
+            violations.push(Violation::new(format!("parameters.{name}"), "is longer than 1024 bytes"));
+            continue;
+        }
+        usable.insert(name, text);
+    }
+    if let Some(pattern_type) = pattern_type {
+        if matches!(pattern_type.as_str(), "literal" | "regex") {
+            usable.insert("pattern_type".to_owned(), pattern_type);
+        } else {
+            violations.push(Violation::new("pattern_type", "is neither `literal` nor `regex`"));
+        }
+    }
+    if let Some(search_type) = search_type {
+        if search_type.len() > 64 {
+            violations.push(Violation::new("search_type", "is longer than 64 bytes"));
+        } else {
+            usable.insert("search_type".to_owned(), search_type);
+        }
+    }
+    usable.into_iter().collect()
+}

@@ -1,0 +1,91 @@
+//! Background tasks: the list, one task, and its progress as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{BoxStream, Stream, StreamExt};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::Shared;
+use crate::http::backend::TaskStatus;
+use crate::http::problem::Problem;
+
+/// Between two signs of life on a quiet stream; below the idle limits of usual proxies.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(super) struct TaskList {
+    /// Latest first.
+    tasks: Vec<TaskStatus>,
+}
+
+/// List the tasks.
+#[utoipa::path(
+    get,
+    path = "/api/tasks",
+    tag = "indexing",
+    responses((status = 200, body = TaskList), (status = 503, body = Problem, description = "the store is away"))
+)]
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<TaskList>, Problem> {
+    Ok(Json(TaskList { tasks: shared.backend.tasks().await? }))
+}
+
+/// Poll or follow a task.
+///
+/// With `accept: text/event-stream` the answer is a stream: `progress` events with the task as data, a
+/// comment now and then as a sign of life, and at the end one `done` event with the task's last state.
+#[utoipa::path(
+    get,
+    path = "/api/tasks/{id}",
+    tag = "indexing",
+    params(("id" = String, Path, description = "as `location` gave it")),
+    responses(
+        (status = 200, description = "the task, or the stream of its progress",
+         content((TaskStatus = "application/json"), (String = "text/event-stream"))),
+        (status = 404, body = Problem, description = "no such task"),
+    )
+)]
+pub(super) async fn task(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if !wants_events(&headers) {
+        let mut response = Json(shared.backend.task(&id).await?).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok(response);
+    }
+    let states = shared.backend.watch_task(&id).await?;
+    let closing = shared.closing.clone();
+    let events = events(states).take_until(closing.cancelled_owned());
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
+    // Asks proxies that buffer to let events through as they come.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut media_types = accepted.flat_map(|value| value.split(','));
+    media_types.any(|media| media.split(';').next().is_some_and(|essence| essence.trim() == "text/event-stream"))
+}
+
+/// Every state as `progress`, the final one as `done`, and nothing after it.
+fn events(states: BoxStream<'static, TaskStatus>) -> impl Stream<Item = Result<Event, Infallible>> {
+    states.scan(false, |ended, task| {
+        let next = (!*ended).then(|| {
+            *ended = task.state.is_final();
+            let name = if *ended { "done" } else { "progress" };
+            // A task is plain data: it always has a JSON form.
+            Ok(Event::default().event(name).json_data(&task).unwrap_or_default())
+        });
+        futures::future::ready(next)
+    })
+}

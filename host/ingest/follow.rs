@@ -1,0 +1,284 @@
+//! The index as a follower of the store's change feed: one task reads pages, prepares the next while it
+//! applies the last, and commits. A failing index is tried again from its last commit, forever; the
+//! store takes writes meanwhile. Knows the feed and the sink, not where documents come from.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{IngestError, Sink};
+use crate::store::{DocumentStore, StoredChange};
+
+/// Changes a page at most. Enough to keep all cores busy with one page, and to make the cost of a page
+/// itself vanish.
+const PAGE_CHANGES: u32 = 512;
+
+/// How many changes the store may be ahead before a folder's indexing waits: what a document that is
+/// posted meanwhile has to queue behind.
+const BACKLOG_CHANGES: u64 = 4096;
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// How far the index has followed the store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Followed {
+    /// Sequence that the index has taken in.
+    pub applied: u64,
+    /// Sequence that searches see.
+    pub committed: u64,
+    /// Chunks that searches see.
+    pub chunks: u64,
+    /// Why the index does not follow at present.
+    pub failure: Option<String>,
+}
+
+/// The handle of the following task.
+#[derive(Clone)]
+pub(super) struct Follower {
+    shared: Arc<Shared>,
+    state: watch::Receiver<Followed>,
+    tracker: TaskTracker,
+}
+
+#[derive(Default)]
+struct Shared {
+    wake: Notify,
+    /// Somebody waits for this sequence to become visible: commit as soon as it is applied.
+    wanted: AtomicU64,
+}
+
+impl Follower {
+    pub(super) fn start<S: Sink>(
+        store: Arc<dyn DocumentStore>,
+        sink: Arc<S>,
+        commit_interval: Duration,
+        stop: CancellationToken,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let (applied, chunks) = (sink.applied(), sink.chunks());
+        let first = Followed { applied, committed: applied, chunks, failure: None };
+        let (publish, state) = watch::channel(first);
+        let following = Following {
+            store,
+            sink,
+            shared: Arc::clone(&shared),
+            publish,
+            stop,
+            commit_interval,
+            applied,
+            committed: applied,
+            chunks,
+            last_commit: Instant::now(),
+        };
+        let tracker = TaskTracker::new();
+        tracker.spawn(following.run());
+        tracker.close();
+        Self { shared, state, tracker }
+    }
+
+    /// There may be new changes. They become visible within the commit interval.
+    pub(super) fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Like `wake`, and what is up to `sequence` shall become visible as soon as possible.
+    pub(super) fn want(&self, sequence: u64) {
+        self.shared.wanted.fetch_max(sequence, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Waits until searches see everything up to `sequence`.
+    pub(super) async fn committed(&self, sequence: u64) -> Result<(), IngestError> {
+        self.want(sequence);
+        self.reached(|followed| followed.committed >= sequence).await
+    }
+
+    /// Waits until the index is close enough behind `sequence` to let a bulk writer go on.
+    pub(super) async fn backlog_is_short(&self, sequence: u64) -> Result<(), IngestError> {
+        self.wake();
+        self.reached(|followed| followed.applied + BACKLOG_CHANGES >= sequence).await
+    }
+
+    async fn reached(&self, there: impl Fn(&Followed) -> bool) -> Result<(), IngestError> {
+        let mut state = self.state.clone();
+        let followed = state
+            .wait_for(|followed| there(followed) || followed.failure.is_some())
+            .await
+            .map_err(|_| IngestError::ShuttingDown)?;
+        match &followed.failure {
+            Some(failure) if !there(&followed) => Err(IngestError::Index(failure.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Followed> {
+        self.state.clone()
+    }
+
+    pub(super) async fn finished(&self) {
+        self.tracker.wait().await;
+    }
+}
+
+struct Following<S: Sink> {
+    store: Arc<dyn DocumentStore>,
+    sink: Arc<S>,
+    shared: Arc<Shared>,
+    publish: watch::Sender<Followed>,
+    stop: CancellationToken,
+    commit_interval: Duration,
+    applied: u64,
+    committed: u64,
+    chunks: u64,
+    last_commit: Instant,
+}
+
+/// A page of the feed, prepared.
+struct Page<C> {
+    changes: Vec<C>,
+    last: u64,
+}
+
+impl<S: Sink> Following<S> {
+    async fn run(mut self) {
+        let mut retry = FIRST_RETRY;
+        while !self.stop.is_cancelled() {
+            match self.follow().await {
+                Ok(()) => {
+                    retry = FIRST_RETRY;
+                    self.publish(None);
+                    self.idle().await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, retry_seconds = retry.as_secs(), "the index does not follow the store");
+                    self.publish(Some(error.to_string()));
+                    // What was applied since the last commit may be there or not: begin again from there.
+                    self.applied = self.sink.applied();
+                    self.committed = self.applied;
+                    let _ = tokio::time::timeout(retry, self.stop.cancelled()).await;
+                    retry = LAST_RETRY.min(retry * 2);
+                }
+            }
+        }
+        if self.applied > self.committed
+            && let Err(error) = self.commit().await
+        {
+            tracing::error!(%error, "the last commit of the index failed; it catches up at the next start");
+        }
+    }
+
+    /// Follows to the end of the feed.
+    async fn follow(&mut self) -> Result<(), IngestError> {
+        let mut page = self.page_after(self.applied).await?;
+        while let Some(Page { changes, last }) = page {
+            let (applied, next) = tokio::join!(self.apply(changes), self.page_after(last));
+            applied?;
+            self.applied = last;
+            self.publish(None);
+            if self.commit_is_due() {
+                self.commit().await?;
+            }
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            page = next?;
+        }
+        if self.commit_is_due() { self.commit().await } else { Ok(()) }
+    }
+
+    /// Until there is something to do.
+    async fn idle(&self) {
+        let next_commit = async {
+            if self.applied > self.committed {
+                tokio::time::sleep_until((self.last_commit + self.commit_interval).into()).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = self.shared.wake.notified() => {}
+            () = next_commit => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn page_after(&self, after: u64) -> Result<Option<Page<S::Change>>, IngestError> {
+        let changes = self.store.changes(after, PAGE_CHANGES).await?;
+        let Some(last) = changes.last().map(StoredChange::sequence) else { return Ok(None) };
+        for change in &changes {
+            if let StoredChange::Damaged { document, path, reason, .. } = change {
+                tracing::error!(
+                    path,
+                    reason,
+                    "a stored document is damaged and not searchable; index or post it again"
+                );
+                self.store.mark_damaged(*document).await?;
+            }
+        }
+        let sink = Arc::clone(&self.sink);
+        let changes = blocking(move || Ok(changes.into_par_iter().map(|change| prepare(&*sink, change)).collect()));
+        Ok(Some(Page { changes: changes.await?, last }))
+    }
+
+    async fn apply(&self, changes: Vec<S::Change>) -> Result<(), IngestError> {
+        let sink = Arc::clone(&self.sink);
+        blocking(move || sink.apply(changes).map_err(|error| IngestError::Index(error.to_string()))).await
+    }
+
+    fn commit_is_due(&self) -> bool {
+        let wanted = self.shared.wanted.load(Ordering::Relaxed);
+        self.applied > self.committed
+            && ((self.committed < wanted && wanted <= self.applied)
+                || self.last_commit.elapsed() >= self.commit_interval)
+    }
+
+    async fn commit(&mut self) -> Result<(), IngestError> {
+        let sink = Arc::clone(&self.sink);
+        let sequence = self.applied;
+        let commit = move || match sink.commit(sequence) {
+            Ok(()) => Ok(sink.chunks()),
+            Err(error) => Err(IngestError::Index(error.to_string())),
+        };
+        self.chunks = blocking(commit).await?;
+        self.committed = sequence;
+        self.last_commit = Instant::now();
+        self.publish(None);
+        Ok(())
+    }
+
+    fn publish(&self, failure: Option<String>) {
+        let now = Followed { applied: self.applied, committed: self.committed, chunks: self.chunks, failure };
+        self.publish.send_if_modified(|followed| {
+            let news = *followed != now;
+            *followed = now;
+            news
+        });
+    }
+}
+
+/// A document on which the index's own code panics must not stop the feed for all others.
+fn prepare<S: Sink>(sink: &S, change: StoredChange) -> S::Change {
+    let (document, sequence) = match &change {
+        StoredChange::Upsert(version) => (version.document, version.sequence),
+        StoredChange::Remove { document, sequence } | StoredChange::Damaged { document, sequence, .. } => {
+            (*document, *sequence)
+        }
+    };
+    catch_unwind(AssertUnwindSafe(|| sink.prepare(change))).unwrap_or_else(|_| {
+        tracing::error!(document, sequence, "the index panicked on a document; it is not searchable");
+        sink.prepare(StoredChange::Remove { document, sequence })
+    })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IngestError> + Send + 'static,
+) -> Result<T, IngestError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Index(error.to_string()))?
+}

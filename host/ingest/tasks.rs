@@ -1,0 +1,214 @@
+//! Tasks: one runs, others wait, anybody may watch. Publishes progress and writes it to the store now
+//! and then, so that a client finds its task again after a restart. Knows nothing of what tasks do.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::folder::Plan;
+use super::{Followed, IngestError};
+use crate::store::{DocumentStore, Phase, Progress, Task, TaskKind, TaskState};
+
+/// Tasks that run or wait; more is a client that repeats itself.
+const MAX_LIVE: usize = 32;
+
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// In publications: every two seconds.
+const SAVE_EVERY: u32 = 10;
+
+pub(super) struct TaskBoard {
+    store: Arc<dyn DocumentStore>,
+    live: Mutex<BTreeMap<String, Arc<Entry>>>,
+    /// Tasks run one after the other: each uses all cores by itself.
+    turn: Semaphore,
+    tracker: TaskTracker,
+}
+
+/// A task that waits or runs.
+pub(super) struct Entry {
+    pub plan: Plan,
+    progress: Mutex<Progress>,
+    /// Store sequence that must be visible before the task is done.
+    target: AtomicU64,
+    task: watch::Sender<Task>,
+}
+
+impl Entry {
+    pub(super) fn current(&self) -> Task {
+        self.task.borrow().clone()
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock());
+    }
+
+    /// A second request for the same is served by this task; but not once its walk is over, since the
+    /// client may know of a change that came after it.
+    fn serves(&self, plan: &Plan) -> bool {
+        self.plan == *plan && matches!(self.progress.lock().phase, Phase::Waiting | Phase::Walking)
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.update(|progress| progress.phase = phase);
+    }
+
+    /// The task's newest change in the store.
+    pub(super) fn aim_at(&self, sequence: u64) {
+        self.target.fetch_max(sequence, Ordering::Relaxed);
+    }
+
+    fn publish(&self, started: Instant, followed: &Followed) {
+        let target = self.target.load(Ordering::Relaxed);
+        let mut progress = self.progress.lock();
+        progress.chunks = followed.chunks;
+        progress.elapsed = started.elapsed().as_secs_f64();
+        progress.files_per_second = progress.files_seen as f64 / progress.elapsed.max(0.001);
+        // Others may have changes in between, but never less than nothing and never more than all.
+        let behind = target.saturating_sub(followed.committed);
+        progress.pending = behind.min(progress.indexed + progress.removed);
+        if progress.phase == Phase::Indexing && followed.applied >= target {
+            progress.phase = Phase::Committing;
+        }
+        let progress = progress.clone();
+        self.task.send_modify(|task| task.progress = progress);
+    }
+}
+
+impl TaskBoard {
+    pub(super) fn new(store: Arc<dyn DocumentStore>) -> Self {
+        Self { store, live: Mutex::default(), turn: Semaphore::new(1), tracker: TaskTracker::new() }
+    }
+
+    /// The task for a plan, and whether it is a new one that has to be run.
+    pub(super) async fn enter(&self, plan: Plan) -> Result<(Arc<Entry>, bool), IngestError> {
+        let entry = {
+            let mut live = self.live.lock();
+            if let Some(entry) = live.values().find(|entry| entry.serves(&plan)) {
+                return Ok((Arc::clone(entry), false));
+            }
+            if live.len() >= MAX_LIVE {
+                return Err(IngestError::TooManyTasks(live.len()));
+            }
+            let task = Task {
+                id: Uuid::now_v7().to_string(),
+                kind: TaskKind::IndexFolder,
+                state: TaskState::Queued,
+                path: plan.given.clone(),
+                progress: Progress::default(),
+                error: None,
+                created_at: now(),
+                started_at: None,
+                finished_at: None,
+            };
+            let id = task.id.clone();
+            let entry = Arc::new(Entry {
+                plan,
+                progress: Mutex::default(),
+                target: AtomicU64::new(0),
+                task: watch::channel(task).0,
+            });
+            live.insert(id, Arc::clone(&entry));
+            entry
+        };
+        let task = entry.current();
+        if let Err(error) = self.store.save_task(&task).await {
+            self.live.lock().remove(&task.id);
+            return Err(error.into());
+        }
+        Ok((entry, true))
+    }
+
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(work);
+    }
+
+    /// Waits for its turn, does the work, and keeps the task up to date meanwhile.
+    pub(super) async fn run(
+        &self,
+        entry: &Arc<Entry>,
+        followed: watch::Receiver<Followed>,
+        work: impl Future<Output = Result<(), IngestError>>,
+    ) {
+        let turn = self.turn.acquire().await;
+        let started = Instant::now();
+        entry.task.send_modify(|task| {
+            task.state = TaskState::Running;
+            task.started_at = Some(now());
+        });
+        self.save(entry).await;
+        // A task of its own: saved in between the work's own steps, it would wait for the very
+        // connection that the work holds.
+        let reporter = tokio::spawn(report(Arc::clone(&self.store), Arc::clone(entry), started, followed.clone()));
+        let result = work.await;
+        reporter.abort();
+        let _ = reporter.await;
+        entry.publish(started, &followed.borrow());
+        entry.task.send_modify(|task| finish(task, result));
+        self.save(entry).await;
+        self.live.lock().remove(&entry.current().id);
+        drop(turn);
+    }
+
+    async fn save(&self, entry: &Entry) {
+        let task = entry.current();
+        if let Err(error) = self.store.save_task(&task).await {
+            tracing::warn!(%error, task = task.id, "cannot save a task's state");
+        }
+    }
+
+    /// A task that waits or runs.
+    pub(super) fn watch(&self, id: &str) -> Option<watch::Receiver<Task>> {
+        self.live.lock().get(id).map(|entry| entry.task.subscribe())
+    }
+
+    /// Waits for the end of all tasks; there must not come new ones.
+    pub(super) async fn finished(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+async fn report(
+    store: Arc<dyn DocumentStore>,
+    entry: Arc<Entry>,
+    started: Instant,
+    followed: watch::Receiver<Followed>,
+) {
+    for publication in 1_u32.. {
+        tokio::time::sleep(PUBLISH_EVERY).await;
+        let followed = followed.borrow().clone();
+        entry.publish(started, &followed);
+        if publication % SAVE_EVERY == 0
+            && let Err(error) = store.save_task(&entry.current()).await
+        {
+            tracing::debug!(%error, "cannot save a task's progress");
+        }
+    }
+}
+
+fn finish(task: &mut Task, result: Result<(), IngestError>) {
+    task.finished_at = Some(now());
+    task.error = result.as_ref().err().map(ToString::to_string);
+    task.state = match result {
+        Ok(()) => TaskState::Succeeded,
+        Err(IngestError::ShuttingDown) => TaskState::Interrupted,
+        Err(_) => TaskState::Failed,
+    };
+    if task.state == TaskState::Succeeded {
+        task.progress.phase = Phase::Done;
+    }
+}
+
+fn now() -> String {
+    // Formatting a date of our century cannot fail.
+    OffsetDateTime::now_utc().replace_nanosecond(0).ok().and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default()
+}

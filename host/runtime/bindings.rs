@@ -1,0 +1,40 @@
+//! Types generated from the contract. They stop here: `convert` turns them into domain words, and no
+//! other layer sees them. Interfaces that several worlds share are generated once, by `strategy`.
+
+#[allow(missing_docs, reason = "generated from the contract, which is documented")]
+pub mod strategy {
+    wasmtime::component::bindgen!({
+        path: "wit/v0.1",
+        world: "strategy",
+        imports: { "corsac:plugin/retrieval.retrieve": async },
+        exports: { default: async },
+    });
+}
+
+#[allow(missing_docs, reason = "generated from the contract, which is documented")]
+pub mod ranker {
+    wasmtime::component::bindgen!({
+        path: "wit/v0.1",
+        world: "ranker",
+        exports: { default: async },
+        with: {
+            "corsac:plugin/types": super::strategy::corsac::plugin::types,
+            "wasi:config/store": super::strategy::wasi::config::store,
+            "wasi:logging/logging": super::strategy::wasi::logging::logging,
+        },
+    });
+}
+
+#[allow(missing_docs, reason = "generated from the contract, which is documented")]
+pub mod trait_rules {
+    wasmtime::component::bindgen!({
+        path: "wit/v0.1",
+        world: "trait-rules",
+        exports: { default: async },
+        with: {
+            "corsac:plugin/types": super::strategy::corsac::plugin::types,
+            "wasi:config/store": super::strategy::wasi::config::store,
+            "wasi:logging/logging": super::strategy::wasi::logging::logging,
+        },
+    });
+}

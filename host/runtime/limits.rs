@@ -1,0 +1,55 @@
+//! What one plugin may use, and how its instances live. Every limit has a default; the operator's
+//! configuration overrides it by plugin.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Limits and settings of one plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginOptions {
+    /// Milliseconds that a guest may run in one call; time in host calls does not count.
+    pub deadline_ms: u64,
+    /// Bytes of linear memory of one instance.
+    pub memory_bytes: usize,
+    /// Bytes that may cross from the guest to the host in one step.
+    pub max_output_bytes: usize,
+    /// Probes that one call of a strategy may make.
+    pub max_probes: u32,
+    /// Calls of this plugin at the same time; further ones wait.
+    pub concurrent_calls: usize,
+    pub instances: InstancePolicy,
+    /// What the plugin reads as `wasi:config/store`.
+    pub settings: std::collections::BTreeMap<String, String>,
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstancePolicy {
+    /// A new instance each call: nothing survives from one query to the next.
+    Fresh,
+    /// Instances are kept and used again, for guests whose start is expensive.
+    Warm,
+}
+
+impl Default for PluginOptions {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 500,
+            memory_bytes: 64 << 20,
+            max_output_bytes: 8 << 20,
+            max_probes: 32,
+            concurrent_calls: 64,
+            instances: InstancePolicy::Fresh,
+            settings: Default::default(),
+        }
+    }
+}
+
+impl PluginOptions {
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}

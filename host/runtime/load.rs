@@ -1,0 +1,205 @@
+//! Loading: bytes → component → compiled → described → one trial call → plugins. Blocking where it
+//! compiles; off the request path always.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::compiled::{CompiledCache, compile};
+use super::component::{self, PluginKind};
+use super::convert::Candidates;
+use super::engine;
+use super::error::{CallError, LoadError};
+use super::features;
+use super::imports::{self, HostState, Retriever};
+use super::instance::{Guest, Template, WarmPool, classify};
+use super::limits::PluginOptions;
+use super::plugin::{Description, Inputs, Plugin, Source};
+use super::statistics::Statistics;
+use crate::query::{Hits, Probe, Query, RetrievalError, Scope};
+
+/// Loads components; one for the whole process.
+pub struct Loader {
+    engine: &'static Engine,
+    linker: Linker<HostState>,
+    compiled: Option<CompiledCache>,
+}
+
+impl Loader {
+    /// Without a cache of compiled code, every load compiles.
+    pub fn new(compiled: Option<CompiledCache>) -> Result<Self, LoadError> {
+        let engine = engine::shared()?;
+        let mut linker = Linker::new(engine);
+        imports::add_to_linker(&mut linker)?;
+        Ok(Self { engine, linker, compiled })
+    }
+
+    /// The compiled component of a file's bytes, and its kinds. Blocking: compiling takes from
+    /// milliseconds (Rust, C) to seconds (a guest with an interpreter).
+    pub fn compile(&self, bytes: &[u8]) -> Result<(Component, Vec<PluginKind>), LoadError> {
+        let bytes = component::componentize(bytes)?;
+        let component = match &self.compiled {
+            Some(cache) => cache.component(self.engine, &bytes)?,
+            None => compile(self.engine, &bytes)?,
+        };
+        let kinds = component::kinds(&component)?;
+        component::check_imports(&component, &self.linker)?;
+        // Makes the first call as fast as the others; failing here is no reason to refuse.
+        let _ = component.initialize_copy_on_write_image();
+        Ok((component, kinds))
+    }
+
+    /// One plugin for each kind that the component exports, described and tried once. `options` gives the
+    /// operator's limits and settings by plugin name.
+    pub async fn load(
+        self: &Arc<Self>,
+        bytes: Arc<[u8]>,
+        source: &Source,
+        options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
+    ) -> Result<Vec<Plugin>, LoadError> {
+        let digest = blake3::hash(&bytes);
+        let loader = self.clone();
+        let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
+        let (component, kinds) = compiled.map_err(|error| LoadError::Compile(error.to_string()))??;
+        let mut plugins = Vec::with_capacity(kinds.len());
+        for kind in kinds {
+            let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+            let template = Template::new(kind, pre)?;
+            let (description, inputs) = describe(&template).await?;
+            let options = options(&description.name);
+            let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
+            let plugin = Plugin {
+                label: format!("{}@{}", description.name, description.version).into(),
+                identity: identity(&digest, &settings),
+                description,
+                kind,
+                digest,
+                source: source.clone(),
+                since: SystemTime::now(),
+                inputs,
+                statistics: Statistics::default(),
+                permits: Semaphore::new(options.concurrent_calls.max(1)),
+                settings: settings.into(),
+                template,
+                warm: WarmPool::default(),
+                options,
+            };
+            try_once(&plugin).await?;
+            plugins.push(Plugin { statistics: plugin.statistics.after_trial(), ..plugin });
+        }
+        Ok(plugins)
+    }
+}
+
+fn identity(digest: &blake3::Hash, settings: &[(String, String)]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(digest.as_bytes());
+    for (key, value) in settings {
+        for part in [key, value] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+    }
+    hasher.finalize()
+}
+
+/// Calls `describe` under the default limits and checks what it says.
+async fn describe(template: &Template) -> Result<(Description, Inputs), LoadError> {
+    let options = PluginOptions::default();
+    let failed = |error: CallError| match error {
+        CallError::Memory { .. } | CallError::Exhausted(_) => LoadError::Resources(error.to_string()),
+        other => LoadError::Probe(format!("describe: {other}")),
+    };
+    let mut instance = template.instantiate(&"(loading)".into(), &Arc::from([]), &options).await.map_err(failed)?;
+    let store = &mut instance.store;
+    let described = match &instance.guest {
+        Guest::Strategy(guest) => guest
+            .corsac_plugin_candidate_generation()
+            .call_describe(&mut *store)
+            .await
+            .map(|about| (about.name, about.version, about.purpose, Inputs::default())),
+        Guest::Ranker(guest) => guest.corsac_plugin_ranking().call_describe(&mut *store).await.map(|described| {
+            let about = described.about;
+            let inputs = Inputs {
+                features: described.inputs.features,
+                texts: described.inputs.texts,
+                embeddings: described.inputs.embeddings,
+            };
+            (about.name, about.version, about.purpose, inputs)
+        }),
+        Guest::TraitRules(guest) => guest
+            .corsac_plugin_trait_model()
+            .call_describe(&mut *store)
+            .await
+            .map(|rules| (rules.about.name, rules.about.version, rules.about.purpose, Inputs::default())),
+    };
+    let (name, version, purpose, inputs) =
+        described.map_err(|error| failed(classify(&error, store.data(), &options)))?;
+    check_description(&name, &version, &purpose)?;
+    features::check(&inputs)?;
+    Ok((Description { name, version, purpose }, inputs))
+}
+
+fn check_description(name: &str, version: &str, purpose: &str) -> Result<(), LoadError> {
+    let valid_name = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !valid_name {
+        let reason = format!("the name {name:?} must be 1 to 64 of a-z, 0-9 and -, starting with a letter");
+        return Err(LoadError::Description(reason));
+    }
+    let numbers: Vec<&str> = version.split(['-', '+']).next().unwrap_or_default().split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if numbers.len() != 3 || !numbers.iter().all(is_number) || version.len() > 64 || version.contains(char::is_control) {
+        return Err(LoadError::Description(format!("the version {version:?} must be semantic, like 1.2.3")));
+    }
+    if purpose.len() > 512 || purpose.contains(char::is_control) {
+        return Err(LoadError::Description("the purpose must be one line of at most 512 bytes".into()));
+    }
+    Ok(())
+}
+
+/// A first call with nothing to find. The plugin may refuse the query in its own words; a trap, a
+/// timeout, a limit or a broken contract keeps the version from being served.
+async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
+    let query = Query {
+        text: "corsac".into(),
+        limit: 10,
+        scope: Scope::default(),
+        case_sensitive: false,
+        whole_word: false,
+        similarity_threshold: None,
+        weights: vec![],
+        parameters: vec![],
+    };
+    let outcome = match plugin.kind {
+        PluginKind::Strategy => plugin.propose(&query, Arc::new(NothingFound)).await.map(drop),
+        PluginKind::Ranker => {
+            let candidates = Candidates {
+                count: 1,
+                features: vec![0.5; plugin.inputs.features.len()],
+                texts: vec![String::new(); plugin.inputs.texts.len()],
+                dimension: 0,
+                embeddings: vec![],
+            };
+            plugin.rank(&query, candidates, false).await.map(drop)
+        }
+        PluginKind::TraitRules => Ok(()),
+    };
+    match outcome {
+        Ok(()) | Err(CallError::BadQuery(_) | CallError::Unsupported(_)) => Ok(()),
+        Err(error) => Err(LoadError::Probe(error.to_string())),
+    }
+}
+
+struct NothingFound;
+
+impl Retriever for NothingFound {
+    fn retrieve(&self, probes: Vec<Probe>) -> BoxFuture<'_, Vec<Result<Hits, RetrievalError>>> {
+        async move { probes.iter().map(|_| Ok(Hits::default())).collect() }.boxed()
+    }
+}

@@ -1,0 +1,188 @@
+//! The candidate window of one query and its columns: only what the ranker asked for is computed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::probes::ProbeRun;
+use super::{SearchError, WINDOW};
+use crate::index::{ChunkInfo, Snapshot};
+use crate::query::{ChunkId, Hits, ProbeKind, Query};
+use crate::runtime::features::{Feature, Text};
+use crate::runtime::{Candidates, Inputs};
+
+/// The best score that one kind of probe gave a chunk, and its rank there from 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leg {
+    pub score: f32,
+    pub rank: u32,
+}
+
+/// By kind of probe, in the order of `ProbeKind::ALL`.
+pub type Legs = [Option<Leg>; ProbeKind::ALL.len()];
+
+/// One candidate, in the strategy's order.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub chunk: ChunkInfo,
+    /// The line to show, from 1.
+    pub line: u32,
+    pub score: f32,
+    pub legs: Legs,
+}
+
+/// What the strategy proposed, as far as it exists and fits.
+pub struct Window {
+    pub candidates: Vec<Candidate>,
+    pub runs: Vec<ProbeRun>,
+    /// A probe had more hits than it gave, or the window was too small.
+    pub truncated: bool,
+}
+
+impl Window {
+    /// Keeps proposals that a probe of this query found and that the snapshot still holds, without
+    /// repetition. A chunk that nobody retrieved is out of the query's scope by definition.
+    pub fn new(snapshot: &Snapshot, hits: Hits, runs: Vec<ProbeRun>) -> Self {
+        let legs = legs(&runs);
+        let mut seen = HashSet::new();
+        let proposed: Vec<(ChunkId, u32, f32)> = (0..hits.len())
+            .map(|at| (hits.chunks[at], hits.lines[at], hits.scores[at]))
+            .filter(|(chunk, line, _)| legs.contains_key(chunk) && seen.insert((*chunk, *line)))
+            .collect();
+        let truncated = proposed.len() > WINDOW
+            || runs.iter().any(|run| run.result.as_ref().is_ok_and(|hits| hits.truncated));
+        let ids: Vec<ChunkId> = proposed.iter().take(WINDOW).map(|(chunk, _, _)| *chunk).collect();
+        let candidates = snapshot
+            .chunks(&ids)
+            .into_iter()
+            .zip(proposed)
+            .filter_map(|(chunk, (id, line, score))| {
+                let chunk = chunk?;
+                let line = line.clamp(chunk.first_line, chunk.last_line);
+                Some(Candidate { chunk, line, score, legs: legs.get(&id).copied().unwrap_or_default() })
+            })
+            .collect();
+        Self { candidates, runs, truncated }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
+    /// The columns of `inputs`, row by row.
+    pub fn columns(
+        &self,
+        snapshot: &Snapshot,
+        inputs: &Inputs,
+        query: &Query,
+        now: SystemTime,
+    ) -> Result<Candidates, SearchError> {
+        let features: Vec<Feature> = inputs.features.iter().filter_map(|name| Feature::from_name(name)).collect();
+        let texts: Vec<Text> = inputs.texts.iter().filter_map(|name| Text::from_name(name)).collect();
+        let needs_body = texts.contains(&Text::Body) || features.contains(&Feature::FieldBody);
+        let needs_terms = features
+            .iter()
+            .any(|feature| matches!(feature, Feature::FieldPath | Feature::FieldTitle | Feature::FieldSymbol | Feature::FieldBody));
+        let terms: HashSet<String> =
+            if needs_terms { snapshot.terms(&query.text).into_iter().collect() } else { HashSet::new() };
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let mut bodies = Bodies::new(snapshot);
+        let mut columns = Candidates { count: self.candidates.len() as u32, ..Candidates::default() };
+        for (rank, candidate) in self.candidates.iter().enumerate() {
+            let body = if needs_body { bodies.of(&candidate.chunk)? } else { String::new() };
+            let share = |text: &str| share_of_terms(&terms, snapshot, text);
+            for feature in &features {
+                columns.features.push(match feature {
+                    Feature::Score => candidate.score,
+                    Feature::TextScore => candidate.leg(ProbeKind::Text),
+                    Feature::VectorScore => candidate.leg(ProbeKind::Vector),
+                    Feature::PatternScore => candidate.leg(ProbeKind::Pattern),
+                    Feature::SymbolScore => candidate.leg(ProbeKind::Symbol),
+                    Feature::Rank => rank as f32,
+                    Feature::AgeSeconds => (now - candidate.chunk.document.modified).max(0) as f32,
+                    Feature::PathDepth => candidate.chunk.document.path.matches('/').count() as f32,
+                    Feature::Length => (candidate.chunk.end - candidate.chunk.start) as f32,
+                    Feature::Line => candidate.line as f32,
+                    Feature::FieldPath => share(&candidate.chunk.document.path),
+                    Feature::FieldTitle => share(candidate.chunk.document.title.as_deref().unwrap_or_default()),
+                    Feature::FieldSymbol => share(&candidate.chunk.symbols.join(" ")),
+                    Feature::FieldBody => share(&body),
+                });
+            }
+            for text in &texts {
+                columns.texts.push(match text {
+                    Text::Path => candidate.chunk.document.path.to_string(),
+                    Text::Title => candidate.chunk.document.title.as_deref().unwrap_or_default().to_owned(),
+                    Text::Symbol => candidate.chunk.symbols.join(" "),
+                    Text::Language => candidate.chunk.document.language.as_deref().unwrap_or_default().to_owned(),
+                    Text::Body => body.clone(),
+                });
+            }
+        }
+        if inputs.embeddings {
+            let ids: Vec<ChunkId> = self.candidates.iter().map(|candidate| candidate.chunk.id).collect();
+            (columns.dimension, columns.embeddings) = snapshot.embeddings(&ids);
+        }
+        Ok(columns)
+    }
+}
+
+impl Candidate {
+    /// NaN where this kind of probe did not find it.
+    fn leg(&self, kind: ProbeKind) -> f32 {
+        self.legs[kind as usize].map_or(f32::NAN, |leg| leg.score)
+    }
+}
+
+/// Text of chunks, reading each document once.
+pub struct Bodies<'a> {
+    snapshot: &'a Snapshot,
+    documents: HashMap<u64, Arc<str>>,
+}
+
+impl<'a> Bodies<'a> {
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, documents: HashMap::new() }
+    }
+
+    /// The whole document.
+    pub fn document(&mut self, chunk: &ChunkInfo) -> Result<Arc<str>, SearchError> {
+        let sequence = chunk.document.sequence;
+        if let Some(content) = self.documents.get(&sequence) {
+            return Ok(content.clone());
+        }
+        let read = self.snapshot.content(sequence).map_err(|error| SearchError::Index(error.to_string()))?;
+        let content = read.unwrap_or_default();
+        self.documents.insert(sequence, content.clone());
+        Ok(content)
+    }
+
+    pub fn of(&mut self, chunk: &ChunkInfo) -> Result<String, SearchError> {
+        let document = self.document(chunk)?;
+        Ok(document.get(chunk.start as usize..chunk.end as usize).unwrap_or_default().to_owned())
+    }
+}
+
+fn legs(runs: &[ProbeRun]) -> HashMap<ChunkId, Legs> {
+    let mut legs: HashMap<ChunkId, Legs> = HashMap::new();
+    for run in runs {
+        let Ok(hits) = &run.result else { continue };
+        for (at, (chunk, score)) in hits.chunks.iter().zip(&hits.scores).enumerate() {
+            let leg = &mut legs.entry(*chunk).or_default()[run.probe.kind() as usize];
+            let found = Leg { score: *score, rank: at as u32 + 1 };
+            *leg = Some(leg.map_or(found, |best| Leg {
+                score: best.score.max(found.score),
+                rank: best.rank.min(found.rank),
+            }));
+        }
+    }
+    legs
+}
+
+fn share_of_terms(terms: &HashSet<String>, snapshot: &Snapshot, text: &str) -> f32 {
+    if terms.is_empty() || text.is_empty() {
+        return 0.0;
+    }
+    let found: HashSet<String> = snapshot.terms(text).into_iter().collect();
+    terms.intersection(&found).count() as f32 / terms.len() as f32
+}

@@ -1,0 +1,220 @@
+//! From ranked candidates to the page that the client sees: order, cut, fetch, highlight, serialise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::{
+    Explanation, Highlight, LegScore, PluginRef, ProbeExplanation, ResultExplanation, ResultMetadata, SearchResponse,
+    SearchResult,
+};
+use super::columns::{Bodies, Candidate, Window};
+use super::probes::ProbeRun;
+use super::{Plan, SearchError};
+use crate::cache::{Computed, Entry};
+use crate::query::{Probe, ProbeKind};
+use crate::runtime::{Plugin, Ranking};
+
+/// Highlights of one result at most; a query of one letter would mark half of the text.
+const MAX_HIGHLIGHTS: usize = 100;
+/// Lines of a snippet.
+const SNIPPET_LINES: usize = 5;
+
+/// All that came of the query before the page is cut out.
+pub struct Outcome {
+    pub window: Window,
+    pub ranking: Ranking,
+    pub strategies: Vec<String>,
+    pub degraded: Vec<String>,
+    pub reason: Option<String>,
+}
+
+/// The finished body. Degraded answers are not kept: the next one may be whole.
+pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed, SearchError> {
+    let request = &plan.request;
+    let Outcome { window, ranking, strategies, degraded, reason } = outcome;
+    let order = order(&ranking.scores);
+    let mut bodies = Bodies::new(&plan.snapshot);
+    let mut results = Vec::new();
+    for at in order.iter().skip(request.offset as usize).take(request.max_results as usize) {
+        let candidate = &window.candidates[*at];
+        let mut result = result(plan, candidate, &window.runs, &mut bodies)?;
+        result.score = ranking.scores[*at];
+        if request.explain {
+            result.explain = Some(ResultExplanation {
+                legs: legs(candidate),
+                strategy_score: candidate.score,
+                strategy_rank: *at as u32 + 1,
+                ranker_score: ranking.scores[*at],
+                ranker: ranking.explanations.get(*at).cloned(),
+            });
+        }
+        results.push(result);
+    }
+    let response = SearchResponse {
+        success: true,
+        query: request.query.text.clone(),
+        total_results: window.candidates.len() as u32,
+        truncated: window.truncated,
+        offset: request.offset,
+        results,
+        search_time: took.as_secs_f64(),
+        search_strategies: strategies,
+        degraded: !degraded.is_empty(),
+        degraded_reasons: degraded,
+        strategy: plugin_ref(&plan.strategy),
+        ranker: plugin_ref(&plan.ranker),
+        reason,
+        error: None,
+        explain: request.explain.then(|| explanation(plan, &window.runs)),
+    };
+    let body = serde_json::to_vec(&response).map_err(|error| SearchError::Index(error.to_string()))?;
+    let etag: Arc<str> = blake3::hash(&body).to_hex()[..32].into();
+    Ok(Computed { entry: Entry { body: body.into(), etag }, keep: !response.degraded })
+}
+
+/// Positions by score, best first; ties keep the strategy's order.
+fn order(scores: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]));
+    order
+}
+
+fn result(
+    plan: &Plan,
+    candidate: &Candidate,
+    runs: &[ProbeRun],
+    bodies: &mut Bodies<'_>,
+) -> Result<SearchResult, SearchError> {
+    let chunk = &candidate.chunk;
+    let document = bodies.document(chunk)?;
+    let text = document.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();
+    let line = line_of(text, candidate.line - chunk.first_line);
+    let match_type = match_type(candidate);
+    let content = if match_type == "syntax" && candidate.legs[ProbeKind::Pattern as usize].is_some() { line } else { text };
+    let highlights = highlights(plan, runs, content);
+    let snippet = snippet(text, content, &highlights, candidate.line - chunk.first_line);
+    let context_lines = plan.request.context_lines as usize;
+    Ok(SearchResult {
+        id: id(candidate, text),
+        file_path: chunk.document.path.to_string(),
+        line_number: candidate.line,
+        end_line: if content.len() == text.len() { chunk.last_line } else { candidate.line },
+        content: content.to_owned(),
+        score: 0.0,
+        match_type: match_type.into(),
+        context: (context_lines > 0).then(|| context(&document, candidate.line as usize, context_lines)),
+        snippet: Some(snippet),
+        highlights,
+        metadata: ResultMetadata {
+            language: chunk.document.language.as_deref().map(str::to_owned),
+            title: chunk.document.title.as_deref().map(str::to_owned),
+            symbols: chunk.symbols.clone(),
+            chunk_start: chunk.first_line,
+            modified: chunk.document.modified,
+        },
+        explain: None,
+    })
+}
+
+fn match_type(candidate: &Candidate) -> &'static str {
+    let found = |kind: ProbeKind| candidate.legs[kind as usize].is_some();
+    let semantic = found(ProbeKind::Text) || found(ProbeKind::Vector);
+    let syntax = found(ProbeKind::Pattern) || found(ProbeKind::Symbol);
+    match (semantic, syntax) {
+        (true, true) => "hybrid",
+        (false, true) => "syntax",
+        _ => "semantic",
+    }
+}
+
+/// Depends on the chunk and not on where in the document it stands, so edits elsewhere keep it.
+fn id(candidate: &Candidate, text: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let document = &candidate.chunk.document;
+    hasher.update(&document.root.to_le_bytes());
+    hasher.update(document.path.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(text.as_bytes());
+    hasher.update(&(candidate.line - candidate.chunk.first_line).to_le_bytes());
+    hasher.finalize().to_hex()[..24].into()
+}
+
+/// `number` from 0; without its line break.
+fn line_of(text: &str, number: u32) -> &str {
+    text.lines().nth(number as usize).unwrap_or_default()
+}
+
+fn context(document: &str, line: usize, around: usize) -> String {
+    let first = line.saturating_sub(around).max(1);
+    let lines: Vec<&str> = document.lines().skip(first - 1).take(line + around + 1 - first).collect();
+    lines.join("\n")
+}
+
+/// Where the query's probes match in the content, in order, overlaps merged.
+fn highlights(plan: &Plan, runs: &[ProbeRun], content: &str) -> Vec<Highlight> {
+    let mut ranges: Vec<std::ops::Range<usize>> = runs
+        .iter()
+        .filter(|run| run.result.is_ok() && !matches!(run.probe, Probe::Vector(_)))
+        .flat_map(|run| plan.snapshot.highlight(&run.probe, content, MAX_HIGHLIGHTS))
+        .collect();
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Highlight> = Vec::new();
+    for range in ranges {
+        let (start, end) = (range.start as u32, range.end as u32);
+        match merged.last_mut() {
+            Some(last) if start <= last.end => last.end = last.end.max(end),
+            _ => merged.push(Highlight { start, end }),
+        }
+    }
+    merged.truncate(MAX_HIGHLIGHTS);
+    merged
+}
+
+/// The lines of the chunk with the most highlights in them, or the lines from the hit on.
+fn snippet(text: &str, content: &str, highlights: &[Highlight], hit_line: u32) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut marks = vec![0_usize; lines.len()];
+    if content.len() == text.len() {
+        for highlight in highlights {
+            let line = text[..highlight.start as usize].matches('\n').count();
+            if let Some(mark) = marks.get_mut(line) {
+                *mark += 1;
+            }
+        }
+    }
+    let starts = 0..=lines.len().saturating_sub(SNIPPET_LINES);
+    let weight = |start: usize| marks.iter().skip(start).take(SNIPPET_LINES).sum::<usize>();
+    let best = starts.rev().max_by_key(|start| weight(*start)).unwrap_or(0);
+    let start = if weight(best) > 0 { best } else { hit_line as usize };
+    lines.iter().skip(start).take(SNIPPET_LINES).copied().collect::<Vec<_>>().join("\n")
+}
+
+fn legs(candidate: &Candidate) -> BTreeMap<String, LegScore> {
+    ProbeKind::ALL
+        .into_iter()
+        .zip(candidate.legs)
+        .filter_map(|(kind, leg)| leg.map(|leg| (kind.name().to_owned(), LegScore { score: leg.score, rank: leg.rank })))
+        .collect()
+}
+
+fn plugin_ref(plugin: &Plugin) -> PluginRef {
+    PluginRef {
+        name: plugin.description.name.clone(),
+        version: plugin.description.version.clone(),
+        digest: plugin.digest.to_hex()[..16].into(),
+    }
+}
+
+fn explanation(plan: &Plan, runs: &[ProbeRun]) -> Explanation {
+    let probes = runs
+        .iter()
+        .map(|run| ProbeExplanation {
+            kind: run.probe.kind().name().into(),
+            hits: run.result.as_ref().map_or(0, |hits| hits.len() as u32),
+            milliseconds: run.took.as_secs_f64() * 1e3,
+            error: run.result.as_ref().err().map(ToString::to_string),
+        })
+        .collect();
+    Explanation { generation: plan.snapshot.generation(), probes }
+}

@@ -1,0 +1,57 @@
+//! Runs the probes of one query over one snapshot, all at once, and remembers what each found: rankers
+//! and explanations want to know which leg found a candidate, and how well.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
+
+use crate::index::Snapshot;
+use crate::query::{Hits, Probe, RetrievalError, Scope};
+use crate::runtime::Retriever;
+
+/// One probe with its outcome.
+#[derive(Clone, Debug)]
+pub struct ProbeRun {
+    pub probe: Probe,
+    pub result: Result<Hits, RetrievalError>,
+    pub took: Duration,
+}
+
+pub struct ProbeRunner {
+    snapshot: Snapshot,
+    scope: Arc<Scope>,
+    deadline: Instant,
+    runs: Mutex<Vec<ProbeRun>>,
+}
+
+impl ProbeRunner {
+    pub fn new(snapshot: Snapshot, scope: &Scope, timeout: Duration) -> Self {
+        Self { snapshot, scope: Arc::new(scope.clone()), deadline: Instant::now() + timeout, runs: Mutex::default() }
+    }
+
+    /// What was run so far.
+    pub fn runs(&self) -> Vec<ProbeRun> {
+        std::mem::take(&mut *self.runs.lock())
+    }
+
+    async fn run(&self, probe: Probe) -> Result<Hits, RetrievalError> {
+        let began = Instant::now();
+        let (snapshot, scope, deadline, job) =
+            (self.snapshot.clone(), self.scope.clone(), self.deadline, probe.clone());
+        // A probe that panics is one failed leg, not a failed query.
+        let result = tokio::task::spawn_blocking(move || snapshot.probe(&job, &scope, deadline))
+            .await
+            .unwrap_or_else(|_| Err(RetrievalError::Unavailable("the index failed on this probe".into())));
+        self.runs.lock().push(ProbeRun { probe, result: result.clone(), took: began.elapsed() });
+        result
+    }
+}
+
+impl Retriever for ProbeRunner {
+    fn retrieve(&self, probes: Vec<Probe>) -> BoxFuture<'_, Vec<Result<Hits, RetrievalError>>> {
+        join_all(probes.into_iter().map(|probe| self.run(probe))).boxed()
+    }
+}

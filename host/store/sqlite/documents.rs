@@ -1,0 +1,334 @@
+//! Every statement about documents, roots and the sequence. SQL that PostgreSQL understands too,
+//! wherever both can say it.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures::TryStreamExt;
+use rayon::prelude::*;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+
+use crate::index::DocumentVersion;
+use crate::store::{Counts, Fingerprint, NewDocument, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, content};
+
+/// Takes the write lock at once; a transaction that upgrades from reading may fail half-way instead.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+pub(super) struct Encoded {
+    document: NewDocument,
+    digest: [u8; 32],
+    size: i64,
+    body: Vec<u8>,
+}
+
+/// Digests and compresses on all cores; the text itself is dropped.
+pub(super) fn encode(documents: Vec<NewDocument>) -> Vec<Encoded> {
+    documents
+        .into_par_iter()
+        .map(|mut document| {
+            let text = std::mem::take(&mut document.content);
+            Encoded {
+                document,
+                digest: *blake3::hash(text.as_bytes()).as_bytes(),
+                size: (text.len() as u64).cast_signed(),
+                body: content::encode(&text),
+            }
+        })
+        .collect()
+}
+
+pub(super) async fn upsert(writer: &SqlitePool, documents: Vec<Encoded>) -> sqlx::Result<Vec<Upserted>> {
+    let now = unix_now();
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let mut sequence = current_sequence(&mut transaction).await?;
+    let mut outcomes = Vec::with_capacity(documents.len());
+    for Encoded { document, digest, size, body } in documents {
+        let modified_counts = document.modified.is_some() && document.stamp.is_none();
+        let written: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO documents (root, path, language, title, modified, stamp, size, digest, sequence)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (root, path) DO UPDATE SET
+                 language = excluded.language, title = excluded.title, modified = excluded.modified,
+                 stamp = excluded.stamp, size = excluded.size, digest = excluded.digest,
+                 sequence = excluded.sequence, deleted = FALSE
+             WHERE $10 OR documents.deleted OR documents.digest <> excluded.digest
+                 OR documents.language IS DISTINCT FROM excluded.language
+                 OR documents.title IS DISTINCT FROM excluded.title
+                 OR ($11 AND documents.modified <> excluded.modified)
+             RETURNING id",
+        )
+        .bind(document.root.cast_signed())
+        .bind(&document.path)
+        .bind(&document.language)
+        .bind(&document.title)
+        .bind(document.modified.unwrap_or(now))
+        .bind(document.stamp)
+        .bind(size)
+        .bind(digest.as_slice())
+        .bind((sequence + 1).cast_signed())
+        .bind(document.rewrite)
+        .bind(modified_counts)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(id) = written {
+            sequence += 1;
+            sqlx::query(
+                "INSERT INTO contents (document, body) VALUES ($1, $2)
+                 ON CONFLICT (document) DO UPDATE SET body = excluded.body",
+            )
+            .bind(id)
+            .bind(body)
+            .execute(&mut *transaction)
+            .await?;
+            outcomes.push(Upserted::Written { document: id.cast_unsigned(), sequence });
+        } else {
+            if document.stamp.is_some() {
+                sqlx::query("UPDATE documents SET stamp = $1 WHERE root = $2 AND path = $3")
+                    .bind(document.stamp)
+                    .bind(document.root.cast_signed())
+                    .bind(&document.path)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            outcomes.push(Upserted::Unchanged);
+        }
+    }
+    set_sequence(&mut transaction, sequence).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+pub(super) async fn remove(writer: &SqlitePool, root: u64, paths: &[String]) -> sqlx::Result<u64> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let mut sequence = current_sequence(&mut transaction).await?;
+    let mut removed = 0;
+    for path in paths {
+        let id: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM documents WHERE root = $1 AND path = $2 AND NOT deleted")
+                .bind(root.cast_signed())
+                .bind(path)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        if let Some(id) = id {
+            sequence += 1;
+            removed += 1;
+            bury(&mut transaction, id, sequence).await?;
+        }
+    }
+    set_sequence(&mut transaction, sequence).await?;
+    transaction.commit().await?;
+    Ok(removed)
+}
+
+/// Turns a live document into a tombstone.
+async fn bury(transaction: &mut Transaction<'_, Sqlite>, id: i64, sequence: u64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE documents SET deleted = TRUE, sequence = $1, size = 0, stamp = NULL WHERE id = $2")
+        .bind(sequence.cast_signed())
+        .bind(id)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("DELETE FROM contents WHERE document = $1").bind(id).execute(&mut **transaction).await?;
+    Ok(())
+}
+
+async fn current_sequence(transaction: &mut Transaction<'_, Sqlite>) -> sqlx::Result<u64> {
+    // An update, not a read: in PostgreSQL it locks the row, so sequences become visible in order.
+    let value: i64 = sqlx::query_scalar("UPDATE counters SET value = value WHERE name = 'sequence' RETURNING value")
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(value.cast_unsigned())
+}
+
+async fn set_sequence(transaction: &mut Transaction<'_, Sqlite>, sequence: u64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE counters SET value = $1 WHERE name = 'sequence'")
+        .bind(sequence.cast_signed())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn last_sequence(readers: &SqlitePool) -> sqlx::Result<u64> {
+    let value: i64 =
+        sqlx::query_scalar("SELECT value FROM counters WHERE name = 'sequence'").fetch_one(readers).await?;
+    Ok(value.cast_unsigned())
+}
+
+pub(super) async fn changes(readers: &SqlitePool, after: u64, limit: u32) -> sqlx::Result<Vec<StoredChange>> {
+    let mut rows = sqlx::query(
+        "SELECT d.id, d.root, d.path, d.language, d.title, d.modified, d.size, d.digest, d.sequence, d.deleted, c.body
+         FROM documents d LEFT JOIN contents c ON c.document = d.id
+         WHERE d.sequence > $1 ORDER BY d.sequence LIMIT $2",
+    )
+    .bind(after.cast_signed())
+    .bind(i64::from(limit))
+    .fetch(readers);
+    let mut changes = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await? {
+        let change = change(&row)?;
+        if let StoredChange::Upsert(version) = &change {
+            bytes += version.content.len() as u64;
+        }
+        changes.push(change);
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(changes)
+}
+
+pub(super) async fn document(readers: &SqlitePool, root: u64, path: &str) -> sqlx::Result<Option<StoredChange>> {
+    let row = sqlx::query(
+        "SELECT d.id, d.root, d.path, d.language, d.title, d.modified, d.size, d.digest, d.sequence, d.deleted, c.body
+         FROM documents d LEFT JOIN contents c ON c.document = d.id
+         WHERE d.root = $1 AND d.path = $2",
+    )
+    .bind(root.cast_signed())
+    .bind(path)
+    .fetch_optional(readers)
+    .await?;
+    row.as_ref().map(change).transpose()
+}
+
+fn change(row: &SqliteRow) -> sqlx::Result<StoredChange> {
+    let document = unsigned(row, "id")?;
+    let sequence = unsigned(row, "sequence")?;
+    if row.try_get("deleted")? {
+        return Ok(StoredChange::Remove { document, sequence });
+    }
+    let path: String = row.try_get("path")?;
+    let body: Option<&[u8]> = row.try_get("body")?;
+    let digest: &[u8] = row.try_get("digest")?;
+    Ok(match content::decode(body.unwrap_or_default(), unsigned(row, "size")?, digest) {
+        Ok(content) => StoredChange::Upsert(DocumentVersion {
+            sequence,
+            document,
+            root: unsigned(row, "root")?,
+            path,
+            language: row.try_get("language")?,
+            title: row.try_get("title")?,
+            modified: row.try_get("modified")?,
+            content,
+        }),
+        Err(error) => StoredChange::Damaged { document, sequence, path, reason: error.to_string() },
+    })
+}
+
+pub(super) async fn fingerprints(readers: &SqlitePool, root: u64) -> sqlx::Result<HashMap<String, Fingerprint>> {
+    let mut rows =
+        sqlx::query("SELECT path, digest, modified, stamp, size FROM documents WHERE root = $1 AND NOT deleted")
+            .bind(root.cast_signed())
+            .fetch(readers);
+    let mut fingerprints = HashMap::new();
+    while let Some(row) = rows.try_next().await? {
+        let digest: &[u8] = row.try_get("digest")?;
+        let fingerprint = Fingerprint {
+            digest: digest.try_into().unwrap_or_default(),
+            modified: row.try_get("modified")?,
+            stamp: row.try_get("stamp")?,
+            size: unsigned(&row, "size")?,
+        };
+        fingerprints.insert(row.try_get("path")?, fingerprint);
+    }
+    Ok(fingerprints)
+}
+
+pub(super) async fn mark_damaged(writer: &SqlitePool, document: u64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE documents SET digest = x'', stamp = NULL WHERE id = $1 AND NOT deleted")
+        .bind(document.cast_signed())
+        .execute(writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn register_root(writer: &SqlitePool, path: &str, name: &str) -> sqlx::Result<Root> {
+    let row = sqlx::query(
+        "INSERT INTO roots (path, name) VALUES ($1, $2)
+         ON CONFLICT (path) DO UPDATE SET name = excluded.name, removed = FALSE
+         RETURNING id, path, name, last_indexed",
+    )
+    .bind(path)
+    .bind(name)
+    .fetch_one(writer)
+    .await?;
+    root(&row)
+}
+
+pub(super) async fn roots(readers: &SqlitePool) -> sqlx::Result<Vec<Root>> {
+    sqlx::query("SELECT id, path, name, last_indexed FROM roots WHERE id <> $1 AND NOT removed ORDER BY id")
+        .bind(POSTED_ROOT.cast_signed())
+        .fetch_all(readers)
+        .await?
+        .iter()
+        .map(root)
+        .collect()
+}
+
+fn root(row: &SqliteRow) -> sqlx::Result<Root> {
+    Ok(Root {
+        id: unsigned(row, "id")?,
+        path: row.try_get("path")?,
+        name: row.try_get("name")?,
+        last_indexed: row.try_get("last_indexed")?,
+    })
+}
+
+pub(super) async fn mark_indexed(writer: &SqlitePool, root: u64, at: i64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE roots SET last_indexed = $1 WHERE id = $2")
+        .bind(at)
+        .bind(root.cast_signed())
+        .execute(writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn remove_root(writer: &SqlitePool, root: u64) -> sqlx::Result<u64> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let first = current_sequence(&mut transaction).await?;
+    let documents: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM documents WHERE root = $1 AND NOT deleted ORDER BY id")
+            .bind(root.cast_signed())
+            .fetch_all(&mut *transaction)
+            .await?;
+    let mut sequence = first;
+    for document in documents {
+        sequence += 1;
+        bury(&mut transaction, document, sequence).await?;
+    }
+    sqlx::query("UPDATE roots SET removed = TRUE, last_indexed = NULL WHERE id = $1 AND id <> $2")
+        .bind(root.cast_signed())
+        .bind(POSTED_ROOT.cast_signed())
+        .execute(&mut *transaction)
+        .await?;
+    set_sequence(&mut transaction, sequence).await?;
+    transaction.commit().await?;
+    Ok(sequence - first)
+}
+
+pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {
+    let row = sqlx::query(
+        "SELECT count(*) FILTER (WHERE NOT deleted) AS documents, count(*) FILTER (WHERE deleted) AS tombstones,
+             CAST(coalesce(sum(size), 0) AS BIGINT) AS content_bytes,
+             (SELECT count(*) FROM roots WHERE id <> $1 AND NOT removed) AS roots
+         FROM documents",
+    )
+    .bind(POSTED_ROOT.cast_signed())
+    .fetch_one(readers)
+    .await?;
+    Ok(Counts {
+        documents: unsigned(&row, "documents")?,
+        tombstones: unsigned(&row, "tombstones")?,
+        content_bytes: unsigned(&row, "content_bytes")?,
+        roots: unsigned(&row, "roots")?,
+    })
+}
+
+/// SQL integers are signed; what we store in them never is.
+fn unsigned(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
+    row.try_get::<i64, _>(column).map(i64::cast_unsigned)
+}
+
+fn unix_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs().cast_signed())
+}

@@ -1,0 +1,10 @@
+//! The one integration binary (linking the engine is slow): each module is one behaviour of the server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+
+mod contract;
+mod hostile;
+mod reload;
+mod runtime;
+mod support;
+mod tidy;

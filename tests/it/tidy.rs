@@ -1,0 +1,129 @@
+//! Rules of the house that a compiler does not know: who may say what, how long a file may be, that it
+//! says what it is for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Source files with their path below `host/`, and their code without tests and comments.
+fn host() -> Vec<(String, String)> {
+    let host = root().join("host");
+    sources(&host)
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&host).unwrap().to_str().unwrap().to_owned();
+            (name, without_tests(&fs::read_to_string(path).unwrap()))
+        })
+        .filter(|(name, _)| !name.ends_with("tests.rs"))
+        .collect()
+}
+
+fn without_tests(source: &str) -> String {
+    let code = source.split("\n#[cfg(test)]").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+}
+
+/// A crate's name may be said only where its layer is.
+#[test]
+fn each_layer_says_its_own_words() {
+    let may = [
+        ("axum::", &["http", "main.rs", "app"][..]),
+        ("sqlx::", &["store"]),
+        ("wasmtime", &["runtime"]),
+        ("wasmparser", &["runtime"]),
+        ("tantivy", &["index"]),
+        ("usearch", &["index"]),
+        ("tree_sitter", &["index"]),
+        ("moka::", &["cache"]),
+        ("std::env::var", &["config"]),
+        ("crate::http", &["http", "app", "main.rs"]),
+        ("crate::service", &["service", "http", "app", "eval.rs"]),
+        ("crate::store", &["store", "ingest", "app"]),
+    ];
+    let mut broken = Vec::new();
+    for (name, code) in host() {
+        for (word, layers) in may {
+            let allowed = layers.iter().any(|layer| name.starts_with(layer)) || name == "build.rs";
+            if code.contains(word) && !allowed {
+                broken.push(format!("host/{name} says {word}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// `index` and `store` know nothing of the layers above them.
+#[test]
+fn lower_layers_do_not_look_up() {
+    let mut broken = Vec::new();
+    for (name, code) in host() {
+        for (layer, above) in [
+            ("index", &["crate::runtime", "crate::service", "crate::http", "crate::cache", "crate::store"][..]),
+            ("store", &["crate::runtime", "crate::service", "crate::http", "crate::cache"]),
+            ("runtime", &["crate::index", "crate::service", "crate::http", "crate::store"]),
+            ("cache", &["crate::runtime", "crate::service", "crate::index", "crate::http"]),
+        ] {
+            let in_layer = name.starts_with(&format!("{layer}/")) || name == format!("{layer}.rs");
+            for word in above.iter().filter(|word| in_layer && code.contains(**word)) {
+                broken.push(format!("host/{name} says {word}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn files_stay_short_and_say_what_they_are_for() {
+    const LONGEST: usize = 400;
+    let mut broken = Vec::new();
+    for folder in ["host", "plugins", "xtask", "tests", "benches", "examples"] {
+        for path in sources(&root().join(folder)) {
+            let source = fs::read_to_string(&path).unwrap();
+            let lines = source.split("\n#[cfg(test)]").next().unwrap().lines().count();
+            let is_test = path.ends_with("tests.rs") || folder == "tests" || path.parent().unwrap().ends_with("tests");
+            if lines > LONGEST && !is_test {
+                broken.push(format!("{} has {lines} lines without its tests, more than {LONGEST}", path.display()));
+            }
+            if !source.starts_with("//!") && !source.starts_with("#!") {
+                broken.push(format!("{} does not say what it is for", path.display()));
+            }
+            if path.file_name().is_some_and(|name| name == "mod.rs") {
+                broken.push(format!("{}: name it after its module", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The top level is fixed.
+#[test]
+fn nothing_new_at_the_top() {
+    let known = [
+        "Cargo.toml", "Cargo.lock", "host", "plugins", "wit", "examples", "tests", "benches", "README.md", "LICENSE",
+        "CHANGELOG.md", "xtask", "target",
+    ];
+    let new: Vec<String> = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.') && !known.contains(&name.as_str()))
+        .collect();
+    assert!(new.is_empty(), "{new:?}");
+}
