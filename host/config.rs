@@ -7,10 +7,8 @@ mod command;
 /// The values, their defaults, and the file that sets them.
 mod settings;
 
-pub use command::{Command, CommandLine, EvalMode, PluginCommand, ServeArguments};
-pub use settings::{
-    CacheSettings, Instances, IndexSettings, PluginOverrides, PluginPolicy, ServerSettings, Settings,
-};
+pub use command::{Command, CommandLine, PluginCommand, ServeArguments};
+pub use settings::{CacheSettings, IndexSettings, PluginOverrides, ServerSettings, Settings};
 
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 //! indexes the corpus in a temporary folder and asks every judged query of single indexes and of the
 //! strategies that serve, through the same service as HTTP.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -295,16 +295,10 @@ pub fn report(collection: &str, figures: &[Relevance]) -> String {
     text
 }
 
-/// The modes by name, in the order in which they are reported.
-pub fn modes() -> BTreeMap<&'static str, Mode> {
-    let strategy = |name: &str| Mode::Strategy(name.to_owned());
-    BTreeMap::from([
-        ("text", Mode::Text),
-        ("vector", Mode::Vector),
-        ("semantic", strategy("semantic")),
-        ("hybrid", strategy("hybrid")),
-        ("smart", strategy("smart")),
-    ])
+/// What is reported when nobody says what, by name.
+pub fn modes() -> Vec<(&'static str, Mode)> {
+    let strategy = |name: &'static str| (name, Mode::Strategy(name.to_owned()));
+    vec![("text", Mode::Text), ("vector", Mode::Vector), strategy("semantic"), strategy("hybrid"), strategy("smart")]
 }
 
 #[cfg(test)]

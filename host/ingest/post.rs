@@ -37,6 +37,9 @@ pub struct Posted {
     pub indexed: u64,
     pub unchanged: u64,
     pub refused: Vec<Refusal>,
+    /// One entry for each document that was not refused, in their order: new or changed.
+    #[serde(skip)]
+    pub written: Vec<bool>,
     /// Store sequence of the newest change of this post; 0 when nothing changed.
     #[schema(value_type = u64)]
     pub sequence: u64,
@@ -46,6 +49,7 @@ pub struct Posted {
 
 impl Posted {
     pub(super) fn count(&mut self, outcome: Upserted) {
+        self.written.push(matches!(outcome, Upserted::Written { .. }));
         match outcome {
             Upserted::Written { sequence, .. } => {
                 self.indexed += 1;

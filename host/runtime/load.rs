@@ -83,7 +83,7 @@ impl Loader {
                 since: SystemTime::now(),
                 inputs,
                 statistics: Statistics::default(),
-                permits: Semaphore::new(options.concurrent_calls.max(1)),
+                permits: Semaphore::new(options.concurrent_calls.max(1) as usize),
                 settings: settings.into(),
                 template,
                 warm: WarmPool::default(),
