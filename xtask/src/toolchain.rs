@@ -14,8 +14,9 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// A download of 20 MB; a network that is not there must not hold up the fallback for long.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
-/// Compiler and cargo that can build std for the target from source, and that source.
-const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// Compiler and cargo that can build std for the target from source, that source, and a linker for
+/// WebAssembly, which Debian's compiler comes without.
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Choice {
@@ -62,7 +63,7 @@ pub(crate) fn wasm(choice: Choice) -> Result<Wasm, Failure> {
         Some(linker) => Ok(Wasm::Debian { linker }),
         None => Err(Failure::new(
             "Debian's packages are installed, but /usr/bin/rustc, its source or a WebAssembly linker is missing",
-            format!("try: {}", apt_command(&["rustc-web", "cargo-web", "rust-web-src", "lld"])),
+            format!("try: {}", apt_command(&DEBIAN_PACKAGES)),
         )),
     }
 }
@@ -81,18 +82,14 @@ fn debian_compiler() -> Option<PathBuf> {
     if !Path::new("/usr/bin/cargo").exists() || !source.exists() {
         return None;
     }
-    let host = output(Command::new("/usr/bin/rustc").args(["--print", "host-tuple"]))?;
-    let own = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
-    [own, "/usr/bin/wasm-ld".into()].into_iter().find(|linker| linker.exists()).or_else(|| {
-        // Debian's lld packages carry their version: wasm-ld-19.
-        let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/bin")
-            .ok()?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wasm-ld-")))
-            .collect();
-        found.sort();
-        found.pop()
-    })
+    // The package's number may change: /usr/bin/wasm-ld-19.
+    let mut linkers: Vec<PathBuf> = std::fs::read_dir("/usr/bin")
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wasm-ld")))
+        .collect();
+    linkers.sort();
+    linkers.pop()
 }
 
 /// The vector index is C++: its build needs a compiler for it.
