@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -98,24 +98,8 @@ impl TaskBoard {
             if live.len() >= MAX_LIVE {
                 return Err(IngestError::TooManyTasks(live.len()));
             }
-            let task = Task {
-                id: Uuid::now_v7().to_string(),
-                kind: TaskKind::IndexFolder,
-                state: TaskState::Queued,
-                path: plan.given.clone(),
-                progress: Progress::default(),
-                error: None,
-                created_at: now(),
-                started_at: None,
-                finished_at: None,
-            };
-            let id = task.id.clone();
-            let entry = Arc::new(Entry {
-                plan,
-                progress: Mutex::default(),
-                target: AtomicU64::new(0),
-                task: watch::channel(task).0,
-            });
+            let entry = self.unlisted(plan);
+            let id = entry.current().id;
             live.insert(id, Arc::clone(&entry));
             entry
         };
@@ -125,6 +109,27 @@ impl TaskBoard {
             return Err(error.into());
         }
         Ok((entry, true))
+    }
+
+    /// An entry for work that no client has asked for and none will look for.
+    pub(super) fn unlisted(&self, plan: Plan) -> Arc<Entry> {
+        let task = Task {
+            id: Uuid::now_v7().to_string(),
+            kind: TaskKind::IndexFolder,
+            state: TaskState::Queued,
+            path: plan.given.clone(),
+            progress: Progress::default(),
+            error: None,
+            created_at: now(),
+            started_at: None,
+            finished_at: None,
+        };
+        Arc::new(Entry { plan, progress: Mutex::default(), target: AtomicU64::new(0), task: watch::channel(task).0 })
+    }
+
+    /// Waits until no other task runs. None only when the board is gone.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turn.acquire().await.ok()
     }
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -138,7 +143,7 @@ impl TaskBoard {
         followed: watch::Receiver<Followed>,
         work: impl Future<Output = Result<(), IngestError>>,
     ) {
-        let turn = self.turn.acquire().await;
+        let turn = self.turn().await;
         let started = Instant::now();
         entry.task.send_modify(|task| {
             task.state = TaskState::Running;
