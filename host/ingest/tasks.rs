@@ -149,7 +149,7 @@ impl TaskBoard {
             task.state = TaskState::Running;
             task.started_at = Some(now());
         });
-        self.save(entry).await;
+        self.save(&entry.current()).await;
         // A task of its own: saved in between the work's own steps, it would wait for the very
         // connection that the work holds.
         let reporter = tokio::spawn(report(Arc::clone(&self.store), Arc::clone(entry), started, followed.clone()));
@@ -157,15 +157,17 @@ impl TaskBoard {
         reporter.abort();
         let _ = reporter.await;
         entry.publish(started, &followed.borrow());
-        entry.task.send_modify(|task| finish(task, result));
-        self.save(entry).await;
+        let mut done = entry.current();
+        finish(&mut done, result);
+        // Saved before anybody hears of it: an end that a client has seen is not forgotten.
+        self.save(&done).await;
+        entry.task.send_replace(done);
         self.live.lock().remove(&entry.current().id);
         drop(turn);
     }
 
-    async fn save(&self, entry: &Entry) {
-        let task = entry.current();
-        if let Err(error) = self.store.save_task(&task).await {
+    async fn save(&self, task: &Task) {
+        if let Err(error) = self.store.save_task(task).await {
             tracing::warn!(%error, task = task.id, "cannot save a task's state");
         }
     }
