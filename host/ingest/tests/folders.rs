@@ -254,3 +254,30 @@ async fn a_folder_that_vanishes_keeps_its_documents() {
     assert!(matches!(error, IngestError::NotAllowed { .. }));
     assert_eq!(recorder.paths(), ["a.rs"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_folder_is_followed() {
+    let world = World::new();
+    let (ingest, recorder) = world.start().await;
+    world.write("a.rs", "x");
+    world.write("old/b.rs", "x");
+    let watched = IndexRequest { watch: true, ..request(world.source.path()) };
+    run(&ingest, watched.clone()).await;
+    run(&ingest, watched).await;
+    assert_eq!(recorder.paths(), ["a.rs", "old/b.rs"]);
+
+    world.write("a.rs", "changed");
+    world.write("new/deep/c.rs", "x");
+    world.write("new/.hidden", "x");
+    fs::remove_dir_all(world.source.path().join("old")).unwrap();
+    let mut followed = ingest.followed();
+    while recorder.paths() != ["a.rs", "new/deep/c.rs"] || recorder.texts()["a.rs"] != "changed" {
+        followed.changed().await.unwrap();
+    }
+    world.write(".gitignore", "new\n");
+    while recorder.paths() != ["a.rs"] {
+        followed.changed().await.unwrap();
+    }
+    assert_eq!(ingest.tasks(10).await.unwrap().len(), 2);
+    ingest.shutdown().await;
+}
