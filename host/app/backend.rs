@@ -64,7 +64,8 @@ impl Backend for App {
                 message: "is missing, and this server was started without a folder of its own".into(),
             })?;
             let (file_types, directories) = (request.file_types, request.directories);
-            let request = ingest::IndexRequest { path, file_types, directories, force: request.force_reindex };
+            let force = request.force_reindex;
+            let request = ingest::IndexRequest { path, file_types, directories, force, watch: false };
             Ok(task_status(self.index_folder(request).map_err(backend_error).await?))
         }
         .boxed()

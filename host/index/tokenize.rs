@@ -60,6 +60,27 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
     words
 }
 
+/// Byte ranges of the words and parts of words whose term `matches`, in order, at most `limit`.
+pub(crate) fn occurrences(
+    text: &str,
+    matches: impl Fn(&str) -> bool,
+    limit: usize,
+) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut analyzer = analyzer();
+    let mut stream = analyzer.token_stream(text);
+    while let Some(token) = stream.next() {
+        // A whole has no range of its own; its parts have.
+        if token.offset_from < token.offset_to && matches(&token.text) {
+            found.push(token.offset_from..token.offset_to);
+            if found.len() == limit {
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// The distinct terms of a text in the order of their first appearance.
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();

@@ -56,6 +56,11 @@ impl Expression {
         Ok(Self { regex, hir })
     }
 
+    /// Matches that are not empty, in order, at most `limit`.
+    pub(super) fn ranges(&self, text: &str, limit: usize) -> Vec<std::ops::Range<usize>> {
+        self.regex.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty()).take(limit).collect()
+    }
+
     pub(super) fn plan(&self) -> Plan {
         Plan::of(&self.hir)
     }
