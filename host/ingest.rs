@@ -10,8 +10,6 @@ mod boundary;
 mod folder;
 /// The index as a follower of the store's change feed.
 mod follow;
-/// The language of a file, by its name.
-mod language;
 /// Documents that clients post.
 mod post;
 /// From a file to its text.

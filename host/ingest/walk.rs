@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use parking_lot::Mutex;
 
-use super::language::language_of;
-use super::read::{markdown_title, read_text};
+use super::read::read_text;
 use crate::query::Scope;
 use crate::store::{Fingerprint, NewDocument, SkipReason};
 
@@ -161,13 +160,12 @@ impl Walk {
             Ok(content) => content,
             Err(reason) => return Found::Skipped(path, reason),
         };
-        let language = language_of(&path);
-        let title = if language == Some("markdown") { markdown_title(&content) } else { None };
         Found::Read(Box::new(NewDocument {
             root: self.root,
             path,
-            language: language.map(str::to_owned),
-            title,
+            // A file says neither; whoever derives from it finds out.
+            language: None,
+            title: None,
             modified: Some(modified),
             stamp: Some(stamp),
             content,
