@@ -234,7 +234,7 @@ impl Ingest {
     }
 
     /// Stops: a running task ends as interrupted and what it has stored stays; the index commits what
-    /// it has taken in.
+    /// it has taken in. Close the store after this, not before.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.finished().await;

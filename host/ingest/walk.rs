@@ -245,3 +245,62 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(file_types: &[&str], directories: &[&str]) -> Scope {
+        let owned = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
+        Scope { file_types: owned(file_types), directories: owned(directories) }
+    }
+
+    #[test]
+    fn a_scope_bounds_files_and_the_way_to_them() {
+        for (path, file_types, directories, expected) in [
+            ("a.rs", &[][..], &[][..], true),
+            ("src/a.RS", &["rs"], &["src"], true),
+            ("src/a.rs", &["py"], &["src"], false),
+            ("srcs/a.rs", &["rs"], &["src"], false),
+            ("src/rs", &["rs"], &[], false),
+            ("src/a.rs/b", &["rs"], &[], false),
+            ("src/a.rs", &[], &["src/a.rs"], true),
+        ] {
+            assert_eq!(in_scope(path, &scope(file_types, directories)), expected, "{path}");
+        }
+        for (folder, expected) in
+            [("", true), ("a", true), ("a/b", true), ("a/b/c", true), ("a/c", false), ("ab", false)]
+        {
+            assert_eq!(leads_into(folder, &["a/b".to_owned()]), expected, "{folder}");
+        }
+    }
+
+    #[test]
+    fn what_an_unreadable_folder_held_is_not_gone() {
+        let known = |path: &str, still_there: bool| {
+            let fingerprint = Fingerprint { digest: [0; 32], modified: 0, stamp: None, size: 1 };
+            (path.to_owned(), Known { fingerprint, still_there: AtomicBool::new(still_there) })
+        };
+        let walk = Walk {
+            folder: "/w".into(),
+            root: 1,
+            scope: scope(&["rs"], &[]),
+            excluded: vec![],
+            max_content_bytes: 1,
+            threads: 1,
+            force: false,
+            timestamp_granularity: Duration::ZERO,
+            known: HashMap::from([
+                known("there.rs", true),
+                known("gone.rs", false),
+                known("locked/hidden.rs", false),
+                known("lockedout.rs", false),
+                known("other.py", false),
+            ]),
+        };
+        let mut gone = walk.gone(&["locked".to_owned()]);
+        gone.sort();
+        assert_eq!(gone, ["gone.rs", "lockedout.rs"]);
+        assert!(walk.gone(&[String::new()]).is_empty());
+    }
+}

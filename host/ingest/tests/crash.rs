@@ -1,3 +1,5 @@
+//! Losing the process, the index, or its patience: nothing acknowledged is lost.
+
 use std::time::Instant;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Folders: what is found, what is left out, what is news, who waits for whom.
+
 use std::os::unix::fs::symlink;
 
 use super::*;
