@@ -10,8 +10,6 @@ mod boundary;
 mod folder;
 /// The index as a follower of the store's change feed.
 mod follow;
-/// The language of a file, by its name.
-mod language;
 /// Documents that clients post.
 mod post;
 /// From a file to its text.
@@ -236,7 +234,7 @@ impl Ingest {
     }
 
     /// Stops: a running task ends as interrupted and what it has stored stays; the index commits what
-    /// it has taken in.
+    /// it has taken in. Close the store after this, not before.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.finished().await;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::language::language_of;
 use crate::store::{NewDocument, POSTED_ROOT, Upserted};
 
 const MAX_PATH_BYTES: usize = 512;
@@ -94,10 +93,9 @@ pub(super) fn validate(posted: Vec<PostedDocument>, max_content_bytes: u64) -> A
 }
 
 fn new_document(posted: PostedDocument) -> NewDocument {
-    let language = posted.language.map(|language| language.to_lowercase());
     NewDocument {
         root: POSTED_ROOT,
-        language: language.or_else(|| language_of(&posted.path).map(str::to_owned)),
+        language: posted.language.map(|language| language.to_lowercase()),
         path: posted.path,
         title: posted.title,
         modified: posted.modified,
@@ -188,7 +186,7 @@ mod tests {
         let refused: Vec<_> = accepted.refused.iter().map(|refusal| (refusal.index, refusal.field.clone())).collect();
         assert_eq!(refused, expected);
         assert_eq!(accepted.documents.len(), cases.len() - expected.len());
-        assert_eq!(accepted.documents[0].language.as_deref(), Some("rust"));
+        assert_eq!(accepted.documents[0].language, None);
         assert_eq!(accepted.documents[2].language.as_deref(), Some("rust"));
     }
 
