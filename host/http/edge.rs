@@ -69,7 +69,9 @@ where
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 // The panic hook has logged where.
-                Err(_) => problem_with_id(Problem::new(Code::Internal, "the server failed; its log has the reason"), &id),
+                Err(_) => {
+                    problem_with_id(Problem::new(Code::Internal, "the server failed; its log has the reason"), &id)
+                }
             };
             if response.status().is_client_error() || response.status().is_server_error() {
                 response = with_id(response, &id);

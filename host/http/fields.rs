@@ -73,7 +73,14 @@ fn relative(folder: &str) -> Result<String, &'static str> {
 }
 
 /// A value within bounds, or the default when it is wrong or left out.
-pub(super) fn within<T>(field: &str, given: Option<T>, default: T, least: T, most: T, violations: &mut Vec<Violation>) -> T
+pub(super) fn within<T>(
+    field: &str,
+    given: Option<T>,
+    default: T,
+    least: T,
+    most: T,
+    violations: &mut Vec<Violation>,
+) -> T
 where
     T: PartialOrd + Copy + std::fmt::Display,
 {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use self::request::{SearchBody, to_request};
 use crate::cache::Source;
 use crate::http::problem::{Problem, code_of};
-use crate::http::{Shared, body};
+use crate::http::{Name, Shared, body};
 use crate::service::answer::SearchResponse;
 use crate::service::{Answer, CacheStatus};
 
@@ -51,7 +51,7 @@ use crate::service::{Answer, CacheStatus};
 )]
 pub(super) async fn search(
     State(shared): State<Arc<Shared>>,
-    Path(strategy): Path<String>,
+    Name(strategy): Name,
     request: Request,
 ) -> Result<Response, Problem> {
     let start = Instant::now();
@@ -120,6 +120,3 @@ fn server_timing(timings: &[(&'static str, Duration)], total: Duration) -> Strin
     }
     text
 }
-
-#[cfg(test)]
-mod tests;

@@ -219,7 +219,11 @@ pub(super) async fn performance(State(shared): State<Arc<Shared>>) -> Json<Perfo
                 p95_search_time_ms: searches.latency.p95,
                 p99_search_time_ms: searches.latency.p99,
                 max_search_time_ms: searches.latency.max,
-                strategies: searches.strategies.into_iter().map(|(name, figures)| StrategyMetrics::new(name, figures)).collect(),
+                strategies: searches
+                    .strategies
+                    .into_iter()
+                    .map(|(name, figures)| StrategyMetrics::new(name, figures))
+                    .collect(),
             },
         },
     })
