@@ -31,7 +31,7 @@ pub use backend::{
     Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
     PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
 };
-pub use problem::{Problem, Violation};
+pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
 pub use serve::{Stopped, serve};
 
@@ -44,7 +44,7 @@ use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::edge::Edge;
-use crate::http::problem::Code;
+use crate::http::problem::{Code, Problem};
 use crate::telemetry::Metrics;
 
 /// What a router is made with beside its backend.

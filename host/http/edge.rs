@@ -100,9 +100,8 @@ fn with_id(mut response: Response, id: &HeaderValue) -> Response {
     rewritten
 }
 
-fn problem_with_id(mut problem: Problem, id: &HeaderValue) -> Response {
-    problem.request_id = id.to_str().unwrap_or_default().to_owned();
-    problem.render()
+fn problem_with_id(problem: Problem, id: &HeaderValue) -> Response {
+    problem.render(id.to_str().unwrap_or_default())
 }
 
 /// The client's id when it is short and harmless in a log.

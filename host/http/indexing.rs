@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::http::backend::{DocumentOutcome, DocumentState, IndexRequest, PostedDocument, TaskStatus};
-use crate::http::problem::{Code, Problem, Violation};
+use crate::http::problem::{Code, Problem, ProblemDocument, Violation};
 use crate::http::{Shared, body, fields};
 
 const INDEX_FIELDS: &[&str] = &["project_root", "file_types", "directories", "force_reindex", "chunk_size", "overlap"];
@@ -42,9 +42,9 @@ struct IndexBody {
     responses(
         (status = 202, body = TaskStatus, description = "the task; `location` is where to follow it",
          headers(("location" = String, description = "path of the task"))),
-        (status = 409, body = Problem, description = "another task is in the way"),
-        (status = 422, body = Problem, description = "every field that is not valid, or a folder that may not be indexed"),
-        (status = 503, body = Problem, description = "the store is away"),
+        (status = 409, body = ProblemDocument, description = "another task is in the way"),
+        (status = 422, body = ProblemDocument, description = "every field that is not valid, or a folder that may not be indexed"),
+        (status = 503, body = ProblemDocument, description = "the store is away"),
     )
 )]
 pub(super) async fn index(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -109,9 +109,9 @@ pub(super) struct DocumentsResponse {
     request_body = DocumentsBody,
     responses(
         (status = 200, body = DocumentsResponse, description = "one result for each document"),
-        (status = 413, body = Problem, description = "a body of more than 32 MiB"),
-        (status = 422, body = Problem, description = "not a list of documents"),
-        (status = 503, body = Problem, description = "the store is away; nothing was acknowledged"),
+        (status = 413, body = ProblemDocument, description = "a body of more than 32 MiB"),
+        (status = 422, body = ProblemDocument, description = "not a list of documents"),
+        (status = 503, body = ProblemDocument, description = "the store is away; nothing was acknowledged"),
     )
 )]
 pub(super) async fn post_documents(

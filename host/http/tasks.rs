@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::backend::TaskStatus;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::{Name, Shared};
 
 /// Between two signs of life on a quiet stream; below the idle limits of usual proxies.
@@ -31,7 +31,7 @@ pub(super) struct TaskList {
     get,
     path = "/api/tasks",
     tag = "indexing",
-    responses((status = 200, body = TaskList), (status = 503, body = Problem, description = "the store is away"))
+    responses((status = 200, body = TaskList), (status = 503, body = ProblemDocument, description = "the store is away"))
 )]
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<TaskList>, Problem> {
     Ok(Json(TaskList { tasks: shared.backend.tasks().await? }))
@@ -49,7 +49,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<TaskL
     responses(
         (status = 200, description = "the task, or the stream of its progress",
          content((TaskStatus = "application/json"), (String = "text/event-stream"))),
-        (status = 404, body = Problem, description = "no such task"),
+        (status = 404, body = ProblemDocument, description = "no such task"),
     )
 )]
 pub(super) async fn task(

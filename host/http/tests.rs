@@ -267,11 +267,11 @@ impl Reply {
     }
 
     /// A complete problem document with this status and code.
-    pub(super) fn problem(&self, status: u16, code: &str) -> Problem {
+    pub(super) fn problem(&self, status: u16, code: &str) -> ProblemDocument {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{text}");
         assert_eq!(self.header("content-type"), "application/problem+json");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        let problem: ProblemDocument = serde_json::from_slice(&self.body).unwrap();
         assert_eq!((problem.status, problem.code.as_str()), (status, code), "{text}");
         assert_eq!(problem.kind, format!("/problems#{code}"));
         assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{text}");
