@@ -84,8 +84,9 @@ impl App {
         };
         let lock = lock(&data)?;
         let store = SqliteStore::open(&data.join("store.sqlite")).await?;
-        let store: Arc<dyn DocumentStore> =
-            Arc::new(store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)));
+        let store: Arc<dyn DocumentStore> = Arc::new(
+            store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
+        );
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
@@ -190,7 +191,8 @@ async fn follow(
         Err(IngestError::IndexAhead { index: ahead, store: behind }) => {
             tracing::warn!(ahead, behind, "the index is newer than the store and is built again");
             drop(index);
-            let failed = |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
+            let failed =
+                |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone(), index.clone(), config).await?;

@@ -145,10 +145,11 @@ async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) 
     let all = eval::modes();
     let modes: Vec<eval::Mode> = match mode {
         None => all.into_iter().map(|(_, mode)| mode).collect(),
-        Some(name) => vec![all.into_iter().find(|(known, _)| *known == name).map_or_else(
-            || eval::Mode::Strategy(name.to_owned()),
-            |(_, mode)| mode,
-        )],
+        Some(name) => vec![
+            all.into_iter()
+                .find(|(known, _)| *known == name)
+                .map_or_else(|| eval::Mode::Strategy(name.to_owned()), |(_, mode)| mode),
+        ],
     };
     let judged = eval::Collection::read(collection)?;
     let options = RuntimeOptions { embedded: standard_plugins(), folders: plugins, ..RuntimeOptions::default() };

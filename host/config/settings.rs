@@ -149,7 +149,8 @@ impl Settings {
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut settings.server;
-        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data) {
+        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data)
+        {
             *folder = base.join(&folder);
         }
         Ok(settings)

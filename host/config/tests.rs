@@ -63,8 +63,7 @@ fn what_is_commented_out_in_the_example_is_valid() {
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
     let file = "[server]\nlisten = \"127.0.0.1:9000\"\nlog_format = \"json\"\n[cache.ttl_seconds]\nsemantic = 5\n";
-    let settings =
-        load_with_file(file, &["--listen", "127.0.0.1:0", "--cache-ttl-syntax", "7", "--no-index"]).unwrap();
+    let settings = load_with_file(file, &["--listen", "127.0.0.1:0", "--cache-ttl-syntax", "7", "--no-index"]).unwrap();
     assert_eq!(settings.server.listen.port(), 0);
     assert_eq!(settings.server.log_format, LogFormat::Json);
     assert_eq!(settings.cache.ttl_seconds["semantic"], 5);

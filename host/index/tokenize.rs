@@ -61,11 +61,7 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
 }
 
 /// Byte ranges of the words and parts of words whose term `matches`, in order, at most `limit`.
-pub(crate) fn occurrences(
-    text: &str,
-    matches: impl Fn(&str) -> bool,
-    limit: usize,
-) -> Vec<std::ops::Range<usize>> {
+pub(crate) fn occurrences(text: &str, matches: impl Fn(&str) -> bool, limit: usize) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
     let mut analyzer = analyzer();
     let mut stream = analyzer.token_stream(text);

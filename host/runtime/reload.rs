@@ -224,7 +224,13 @@ impl Runtime {
             Ok(plugins) => {
                 for plugin in &plugins {
                     let took_ms = began.elapsed().as_millis() as u64;
-                    tracing::info!(plugin = plugin.label(), kind = plugin.kind.name(), source = source.label(), took_ms, "plugin loaded");
+                    tracing::info!(
+                        plugin = plugin.label(),
+                        kind = plugin.kind.name(),
+                        source = source.label(),
+                        took_ms,
+                        "plugin loaded"
+                    );
                 }
                 self.retired.lock().extend(slot.plugins.iter().map(Arc::downgrade));
                 slot.plugins.iter().for_each(|old| old.retire());
@@ -302,5 +308,8 @@ fn read(path: &Path, (_, size, _): Stamp) -> Result<Vec<u8>, LoadError> {
 }
 
 fn read_error(path: &Path, error: &std::io::Error) -> LoadError {
-    LoadError::Read { file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), reason: error.to_string() }
+    LoadError::Read {
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        reason: error.to_string(),
+    }
 }

@@ -13,7 +13,8 @@ async fn hostile(deadline_ms: u64) -> (tempfile::TempDir, Arc<Runtime>) {
         ("hostile-strategy.wasm", fixture("hostile-strategy")),
         ("hostile-ranker.wasm", fixture("hostile-ranker")),
     ]);
-    let options = PluginOptions { deadline_ms, memory_bytes: 32 << 20, max_output_bytes: 1 << 20, ..Default::default() };
+    let options =
+        PluginOptions { deadline_ms, memory_bytes: 32 << 20, max_output_bytes: 1 << 20, ..Default::default() };
     let options = RuntimeOptions {
         folders: vec![folder.path().to_owned()],
         plugins: Arc::new(move |_| options.clone()),
