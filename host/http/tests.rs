@@ -79,7 +79,7 @@ fn plugin() -> PluginStatus {
     PluginStatus {
         name: "rank-fields".into(),
         version: "0.1.0".into(),
-        kind: PluginKind::Ranker,
+        kind: Some(PluginKind::Ranker),
         purpose: "boosts".into(),
         digest: "ab".repeat(32),
         state: PluginState::Active,
