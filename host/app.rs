@@ -1,1 +1,235 @@
-//! x
+//! The composition root: the only place that knows every part. Starts them in the order of their needs
+//! and stops them in the reverse one.
+
+/// The parts as the HTTP layer sees them.
+mod backend;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Cache;
+use crate::config::{ConfigError, Settings, default_data_folder};
+use crate::http::{self, Stopped};
+use crate::index::{Index, IndexError};
+use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
+use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
+use crate::service::{Service, ServiceLimits};
+use crate::store::{DocumentStore, SqliteStore, StoreError, Task, TaskState};
+use crate::telemetry::Metrics;
+
+include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot use the data folder {folder}: {reason}")]
+    DataFolder { folder: PathBuf, reason: String },
+    #[error("another corsac uses the data folder {0}; stop it, or choose another with --data")]
+    InUse(PathBuf),
+    #[error("cannot serve on {address}: {reason}")]
+    Listen { address: std::net::SocketAddr, reason: String },
+    #[error("the folder {0} cannot be indexed: it is not there or no folder")]
+    NoTree(PathBuf),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    #[error("plugins: {0}")]
+    Plugins(#[from] LoadError),
+    #[error("serving failed: {0}")]
+    Serve(std::io::Error),
+}
+
+/// A running server without its sockets.
+pub struct App {
+    pub runtime: Arc<Runtime>,
+    pub ingest: Ingest,
+    pub index: Arc<Index>,
+    service: Service,
+    cache: Cache,
+    metrics: Arc<Metrics>,
+    store: Arc<dyn DocumentStore>,
+    tree: Option<PathBuf>,
+    /// RFC 3339: the last time that an indexing task ended well.
+    last_indexed: Arc<RwLock<Option<String>>>,
+    closing: CancellationToken,
+    ready: AtomicBool,
+    drain: Duration,
+    _watch: Option<Watch>,
+    _lock: std::fs::File,
+}
+
+impl App {
+    /// Opens the data folder, loads plugins, starts following the store. `tree` is what the server is for;
+    /// none: only posted documents. Nothing is indexed yet.
+    pub async fn start(settings: &Settings, tree: Option<&Path>) -> Result<Arc<Self>, AppError> {
+        let tree = match tree {
+            None => None,
+            Some(tree) if tree.is_dir() => tree.canonicalize().ok(),
+            Some(tree) => return Err(AppError::NoTree(tree.to_owned())),
+        };
+        let data = match &settings.server.data {
+            Some(data) => data.clone(),
+            None => default_data_folder(tree.as_deref())?,
+        };
+        let lock = lock(&data)?;
+        let store = SqliteStore::open(&data.join("store.sqlite")).await?;
+        let store: Arc<dyn DocumentStore> = Arc::new(
+            store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
+        );
+        let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
+        let runtime = start_runtime(settings, &data).await?;
+        let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
+        let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
+        let limits = ServiceLimits {
+            concurrent_searches: settings.server.max_concurrent_searches as usize,
+            timeout: Duration::from_millis(settings.server.search_timeout_ms),
+        };
+        Ok(Arc::new(Self {
+            service: Service::new(runtime.clone(), index.clone(), cache.clone(), limits),
+            runtime,
+            ingest,
+            index,
+            cache,
+            metrics: Arc::default(),
+            store,
+            tree,
+            last_indexed: Arc::default(),
+            closing: CancellationToken::new(),
+            ready: AtomicBool::new(false),
+            drain: Duration::from_millis(settings.server.drain_ms),
+            _watch: watch,
+            _lock: lock,
+        }))
+    }
+
+    /// Searches may come from now on.
+    pub async fn open(&self) -> Result<(), AppError> {
+        let last = self.store.roots().await?.into_iter().filter_map(|root| root.last_indexed).max();
+        let last = last.and_then(|last| OffsetDateTime::from_unix_timestamp(last).ok());
+        *self.last_indexed.write() = last.map(backend::rfc3339);
+        self.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Starts to index a folder and returns at once.
+    pub async fn index_folder(&self, request: IndexRequest) -> Result<Task, IngestError> {
+        let task = self.ingest.start_indexing(request).await?;
+        if let Some(mut progress) = self.ingest.watch_task(&task.id).await? {
+            let last_indexed = self.last_indexed.clone();
+            tokio::spawn(async move {
+                let finished = progress.wait_for(|task| task.state.is_finished()).await;
+                if let Ok(task) = finished
+                    && task.state == TaskState::Succeeded
+                {
+                    *last_indexed.write() = task.finished_at.clone();
+                }
+            });
+        }
+        Ok(task)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.closing.is_cancelled()
+    }
+
+    /// The router over this server.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone() };
+        http::router(self.clone(), options)
+    }
+
+    /// Serves until `shutdown`, drains, and stops the parts.
+    pub async fn serve(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Stopped, AppError> {
+        let stopped = http::serve(listener, self.router(), self.closing.clone(), self.drain, shutdown).await;
+        self.stop().await;
+        stopped.map_err(AppError::Serve)
+    }
+
+    /// Commits what the index has taken in and closes the store.
+    pub async fn stop(&self) {
+        self.closing.cancel();
+        self.ingest.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+async fn follow(
+    store: &Arc<dyn DocumentStore>,
+    data: &Path,
+    settings: &Settings,
+    tree: Option<&Path>,
+) -> Result<(Arc<Index>, Ingest), AppError> {
+    let folder = data.join("index");
+    let config = IngestConfig {
+        allowed_roots: tree.map(Path::to_owned).into_iter().chain(settings.index.allowed_roots.clone()).collect(),
+        excluded: vec![data.to_owned()],
+        max_content_bytes: settings.index.max_file_bytes,
+        ..IngestConfig::default()
+    };
+    let opened = folder.clone();
+    let open = move || Index::open(&opened);
+    let index = tokio::task::spawn_blocking(open).await.map_err(|error| IndexError::Read(error.to_string()))??;
+    let index = Arc::new(index);
+    match Ingest::start(store.clone(), index.clone(), config.clone()).await {
+        Ok(ingest) => Ok((index, ingest)),
+        // A store that was put back from a backup: what is derived from the newer one is worth nothing.
+        Err(IngestError::IndexAhead { index: ahead, store: behind }) => {
+            tracing::warn!(ahead, behind, "the index is newer than the store and is built again");
+            drop(index);
+            let failed =
+                |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
+            std::fs::remove_dir_all(&folder).map_err(failed)?;
+            let index = Arc::new(Index::open(&folder)?);
+            let ingest = Ingest::start(store.clone(), index.clone(), config).await?;
+            Ok((index, ingest))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn start_runtime(settings: &Settings, data: &Path) -> Result<Arc<Runtime>, AppError> {
+    for folder in &settings.server.plugin_folders {
+        let failed = |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let settings_of = settings.clone();
+    let options = RuntimeOptions {
+        compiled: Some(data.join("compiled")),
+        embedded: STANDARD_PLUGINS,
+        folders: settings.server.plugin_folders.clone(),
+        plugins: Arc::new(move |name: &str| settings_of.plugin(name)),
+    };
+    Ok(Runtime::start(options).await?)
+}
+
+/// Two servers over one data folder would each miss what the other writes.
+fn lock(data: &Path) -> Result<std::fs::File, AppError> {
+    let failed = |error: std::io::Error| AppError::DataFolder { folder: data.to_owned(), reason: error.to_string() };
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let file = std::fs::File::create(data.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(AppError::InUse(data.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// The standard plugins that this binary carries.
+pub fn standard_plugins() -> &'static [(&'static str, &'static [u8])] {
+    STANDARD_PLUGINS
+}

@@ -14,9 +14,15 @@ pub struct Report {
 
 /// Does with the file all that the server does before it serves a plugin, and tells.
 pub async fn check(file: &Path) -> Result<Report, LoadError> {
-    let read_error = |error: std::io::Error| LoadError::Read { file: file.display().to_string(), reason: error.to_string() };
+    let read_error =
+        |error: std::io::Error| LoadError::Read { file: file.display().to_string(), reason: error.to_string() };
     let bytes = std::fs::read(file).map_err(read_error)?;
-    let mut text = format!("{}\n  size      {} bytes\n  digest    {}\n", file.display(), bytes.len(), blake3::hash(&bytes).to_hex());
+    let mut text = format!(
+        "{}\n  size      {} bytes\n  digest    {}\n",
+        file.display(),
+        bytes.len(),
+        blake3::hash(&bytes).to_hex()
+    );
     let loader = Arc::new(Loader::new(None)?);
     let outcome = describe(&loader, &bytes, file, &mut text).await;
     let loads = outcome.is_ok();

@@ -7,10 +7,8 @@ mod command;
 /// The values, their defaults, and the file that sets them.
 mod settings;
 
-pub use command::{Command, CommandLine, EvalMode, PluginCommand, ServeArguments};
-pub use settings::{
-    CacheSettings, Instances, IndexSettings, PluginOverrides, PluginPolicy, ServerSettings, Settings,
-};
+pub use command::{Command, CommandLine, PluginCommand, ServeArguments};
+pub use settings::{CacheSettings, IndexSettings, PluginOverrides, ServerSettings, Settings};
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +39,8 @@ fn data_folder_name(tree: Option<&Path>) -> String {
     let Some(tree) = tree else { return "documents".to_owned() };
     let full = tree.canonicalize().unwrap_or_else(|_| tree.to_path_buf());
     let digest = blake3::hash(full.as_os_str().as_encoded_bytes()).to_hex();
-    let name: String = full.file_name().map(|name| name.to_string_lossy()).unwrap_or_default().chars().take(40).collect();
+    let name: String =
+        full.file_name().map(|name| name.to_string_lossy()).unwrap_or_default().chars().take(40).collect();
     let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter), "_");
     format!("{name}-{}", &digest[..12])
 }

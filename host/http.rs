@@ -31,19 +31,20 @@ pub use backend::{
     Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
     PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
 };
-pub use problem::{Problem, Violation};
+pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
 pub use serve::{Stopped, serve};
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::edge::Edge;
-use crate::http::problem::Code;
+use crate::http::problem::{Code, Problem};
 use crate::telemetry::Metrics;
 
 /// What a router is made with beside its backend.
@@ -93,6 +94,20 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/healthz", get(status::alive)),
         ("/readyz", get(status::ready)),
     ]
+}
+
+/// The one variable part of a path; one that is no text is a problem like any other.
+struct Name(String);
+
+impl<State: Send + Sync> FromRequestParts<State> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(error) => Err(Problem::new(Code::NotFound, error.body_text().to_lowercase())),
+        }
+    }
 }
 
 async fn not_found(request: Request) -> Problem {

@@ -2,12 +2,42 @@
 //! live documents. Knows nothing of HTTP, plugins or SQL. One writer applies changes and commits;
 //! readers hold a `Snapshot`, which never changes under them.
 
-use std::path::Path;
+mod catalogue;
+mod chunk;
+mod disk;
+mod embed;
+mod highlight;
+/// Path to language and back.
+pub mod language;
+mod pattern;
+mod scope;
+mod snapshot;
+mod symbol;
+mod text;
+mod tokenize;
+mod vector;
+
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-mod highlight;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
-use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
+use crate::query::ChunkId;
+use catalogue::{Catalogue, Entry};
+use chunk::Chunk;
+use embed::Embedder;
+use pattern::PatternIndex;
+pub use snapshot::Snapshot;
+use snapshot::View;
+use text::TextIndex;
+use vector::graph::{Graph, Grower};
+use vector::{Embeddings, Vectors};
+
+/// Changes whenever what is on disk is read differently; another number starts empty.
+const FORMAT: u32 = 1;
 
 /// One version of a document, as the store holds it; what all indexes derive from.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,13 +62,25 @@ pub struct DocumentVersion {
 pub enum Change {
     Upsert(Box<Prepared>),
     /// The document is gone as of `sequence`.
-    Remove { document: u64, sequence: u64 },
+    Remove {
+        document: u64,
+        sequence: u64,
+    },
 }
 
 /// A document version with its chunks and their embeddings.
 pub struct Prepared {
+    /// With its title from the text, where the source gave none.
     pub version: DocumentVersion,
-    // the index's own: chunks, embeddings
+    chunks: Vec<Chunk>,
+    embeddings: Embeddings,
+}
+
+impl Prepared {
+    /// How many chunks the document has; at least 1.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
 }
 
 /// What is known of a live document without touching the disk.
@@ -98,83 +140,231 @@ pub enum IndexError {
     Model(String),
 }
 
-pub struct Index {}
+/// The derived indexes below one folder, which they hold locked.
+pub struct Index {
+    folder: PathBuf,
+    embedder: Arc<Embedder>,
+    writer: Mutex<Writer>,
+    published: ArcSwap<View>,
+    vectors: Vectors,
+    // Dropped before the lock is released: it may still save.
+    grower: Grower,
+    _lock: File,
+}
+
+/// What only the one writer touches.
+struct Writer {
+    text: TextIndex,
+    patterns: PatternIndex,
+    /// As the next commit will publish it.
+    catalogue: Catalogue,
+    /// Sequence of the live version by document.
+    versions: HashMap<u64, u64>,
+    /// Since the last commit.
+    added: HashMap<u64, Arc<Entry>>,
+    removed: Vec<u64>,
+    generation: u64,
+}
 
 impl Index {
     /// Opens or creates the derived indexes below `folder`. Damage or another format version is no
-    /// error: the index starts empty, `applied` says 0, and the caller replays the store.
-    pub fn open(_folder: &Path) -> Result<Self, IndexError> {
-        Err(IndexError::Write("not built yet".into()))
+    /// error: the index starts empty, `applied` says 0, and the caller replays the store. An index that
+    /// another process has open is an error.
+    pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        let failed = |reason: String| IndexError::Open { folder: folder.display().to_string(), reason };
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        let lock = File::create(folder.join("lock")).map_err(|error| failed(error.to_string()))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => failed("another process has it open; stop that or use another folder".into()),
+            TryLockError::Error(error) => failed(error.to_string()),
+        })?;
+        let embedder = Arc::new(Embedder::load()?);
+        let writer = match Writer::open(folder, embedder.dimension()) {
+            Ok(writer) => writer,
+            Err(reason) => {
+                tracing::warn!(%reason, folder = %folder.display(), "the index starts empty and is derived again");
+                wipe(folder).map_err(|error| failed(error.to_string()))?;
+                Writer::open(folder, embedder.dimension()).map_err(failed)?
+            }
+        };
+        let vectors_folder = folder.join("vectors");
+        let graph = Graph::open(&vectors_folder, embedder.dimension(), &writer.catalogue).map_err(failed)?;
+        let vectors = Vectors { graph: Arc::new(graph), dimension: embedder.dimension() };
+        let grower =
+            Grower::start(Arc::clone(&vectors.graph), vectors_folder).map_err(|error| failed(error.to_string()))?;
+        let view = View::of(&writer, &embedder, &vectors, folder)?;
+        let published = ArcSwap::from_pointee(view);
+        Ok(Self {
+            folder: folder.to_owned(),
+            embedder,
+            writer: Mutex::new(writer),
+            published,
+            vectors,
+            grower,
+            _lock: lock,
+        })
     }
 
     /// The store sequence up to which every change is committed here.
     pub fn applied(&self) -> u64 {
-        0
+        self.published.load().generation()
     }
 
     /// Chunks and embeds; pure CPU, safe to call from many threads at once.
-    pub fn prepare(&self, version: DocumentVersion) -> Prepared {
-        Prepared { version }
+    pub fn prepare(&self, mut version: DocumentVersion) -> Prepared {
+        if version.language.is_none() {
+            version.language = language::language_of(&version.path).map(str::to_owned);
+        }
+        let cut = chunk::cut(version.language.as_deref(), &version.content);
+        version.title = version.title.or(cut.title);
+        let mut embeddings = Embeddings::new(self.embedder.dimension(), 0);
+        for chunk in &cut.chunks {
+            let text = embed::text_of(version.title.as_deref(), &version.path, chunk, &version.content);
+            embeddings.push(&self.embedder.embed(&text));
+        }
+        Prepared { version, chunks: cut.chunks, embeddings }
     }
 
-    /// Takes changes in, not yet visible. One caller at a time.
-    pub fn apply(&self, _changes: Vec<Change>) -> Result<(), IndexError> {
+    /// Takes changes in, not yet visible. One caller at a time. A change that is older than what is
+    /// known of its document is left out, so replaying is harmless.
+    pub fn apply(&self, changes: Vec<Change>) -> Result<(), IndexError> {
+        self.grower.touch();
+        let mut writer = self.writer.lock();
+        for change in changes {
+            match change {
+                Change::Upsert(prepared) => writer.upsert(*prepared)?,
+                Change::Remove { document, sequence } => writer.remove(document, sequence),
+            }
+        }
         Ok(())
     }
 
     /// Makes everything applied so far durable and visible as generation `sequence`.
-    pub fn commit(&self, _sequence: u64) -> Result<(), IndexError> {
+    pub fn commit(&self, sequence: u64) -> Result<(), IndexError> {
+        self.grower.touch();
+        let mut writer = self.writer.lock();
+        if writer.generation == sequence && writer.added.is_empty() && writer.removed.is_empty() {
+            return Ok(());
+        }
+        let Writer { text, patterns, .. } = &mut *writer;
+        std::thread::scope(|scope| {
+            let text = scope.spawn(|| text.commit(sequence));
+            let patterns = patterns.commit(sequence);
+            text.join()
+                .unwrap_or_else(|_| Err(IndexError::Write("the text index's commit panicked".into())))
+                .and(patterns)
+        })?;
+        writer.generation = sequence;
+        let added: Vec<Arc<Entry>> = std::mem::take(&mut writer.added).into_values().collect();
+        let removed = std::mem::take(&mut writer.removed);
+        self.vectors.graph.update(&writer.catalogue, &added, &removed);
+        self.published.store(Arc::new(View::of(&writer, &self.embedder, &self.vectors, &self.folder)?));
         Ok(())
     }
 
     /// A consistent view; cheap (an `Arc` clone).
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {}
+        Snapshot::of(self.published.load_full())
     }
 }
 
-/// A consistent read view of all indexes. All methods are blocking CPU or page-cache work: call them
-/// from a blocking thread.
-#[derive(Clone)]
-pub struct Snapshot {}
-
-impl Snapshot {
-    /// The store sequence that this view reflects.
-    pub fn generation(&self) -> u64 {
-        0
+impl Writer {
+    fn open(folder: &Path, dimension: usize) -> Result<Self, String> {
+        check_format(folder)?;
+        let text = TextIndex::open(&folder.join("text"))?;
+        let patterns = PatternIndex::open(&folder.join("patterns"))?;
+        // A crash between their commits leaves one ahead: what it has is applied again.
+        let (text_generation, pattern_generation) = (text.generation()?, patterns.generation()?);
+        if (text_generation == 0) != (pattern_generation == 0) {
+            return Err("one of its two parts is empty".to_owned());
+        }
+        let generation = text_generation.min(pattern_generation);
+        let catalogue = text.catalogue(dimension).map_err(|error| error.to_string())?;
+        let versions = catalogue.entries().map(|entry| (entry.info.document, entry.info.sequence)).collect();
+        let (added, removed) = (HashMap::new(), Vec::new());
+        Ok(Self { text, patterns, catalogue, versions, added, removed, generation })
     }
 
-    pub fn stats(&self) -> IndexStats {
-        IndexStats::default()
+    fn upsert(&mut self, prepared: Prepared) -> Result<(), IndexError> {
+        let Prepared { version, chunks, embeddings } = prepared;
+        if self.versions.get(&version.document).is_some_and(|known| *known > version.sequence) {
+            return Ok(());
+        }
+        self.forget(version.document);
+        let info = DocumentInfo {
+            sequence: version.sequence,
+            document: version.document,
+            root: version.root,
+            path: version.path.as_str().into(),
+            language: version.language.as_deref().map(Arc::from),
+            title: version.title.as_deref().map(Arc::from),
+            modified: version.modified,
+            size: version.content.len() as u64,
+            chunks: chunks.len() as u32,
+        };
+        let entry = Arc::new(Entry { info: Arc::new(info), chunks: chunks.into(), embeddings });
+        self.text.add(&entry, &version.content)?;
+        self.versions.insert(version.document, version.sequence);
+        self.catalogue.insert(Arc::clone(&entry));
+        self.removed.retain(|sequence| *sequence != version.sequence);
+        self.added.insert(version.sequence, entry);
+        self.patterns.add(version)
     }
 
-    /// Runs one probe within a scope. `deadline` is checked while verifying patterns.
-    pub fn probe(&self, _probe: &Probe, _scope: &Scope, _deadline: std::time::Instant) -> Result<Hits, RetrievalError> {
-        Err(RetrievalError::Unavailable("not built yet".into()))
+    fn remove(&mut self, document: u64, sequence: u64) {
+        if self.versions.get(&document).is_none_or(|known| *known <= sequence) {
+            self.forget(document);
+        }
     }
 
-    /// None for each chunk that this view does not hold.
-    pub fn chunks(&self, _ids: &[ChunkId]) -> Vec<Option<ChunkInfo>> {
-        vec![]
-    }
-
-    /// The whole content of a document version, if live in this view.
-    pub fn content(&self, _sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
-        Ok(None)
-    }
-
-    /// Row by row, `dimension` numbers each, unit length; zeros where a chunk has no embedding.
-    pub fn embeddings(&self, _ids: &[ChunkId]) -> (u32, Vec<f32>) {
-        (0, vec![])
-    }
-
-    /// The analysed (lower-cased, split, stemmed as the text index does it) distinct terms of a text.
-    pub fn terms(&self, _text: &str) -> Vec<String> {
-        vec![]
-    }
-
-    /// Live documents, in no order.
-    pub fn documents(&self) -> Vec<Arc<DocumentInfo>> {
-        vec![]
+    fn forget(&mut self, document: u64) {
+        self.text.remove(document);
+        self.patterns.remove(document);
+        if let Some(sequence) = self.versions.remove(&document) {
+            self.catalogue.remove(sequence);
+            self.added.remove(&sequence);
+            self.removed.push(sequence);
+        }
     }
 }
+
+/// What must be equal for the files to be read.
+#[derive(PartialEq, serde::Serialize, serde::Deserialize)]
+struct Format {
+    format: u32,
+    /// Digest of the embedding model.
+    model: String,
+}
+
+/// Creates the format file of a new index, or compares the one that is there.
+fn check_format(folder: &Path) -> Result<(), String> {
+    let ours = Format { format: FORMAT, model: Embedder::digest() };
+    let file = folder.join("format.json");
+    if !file.exists() && !folder.join("text").exists() {
+        let content = serde_json::to_vec(&ours).map_err(|error| error.to_string())?;
+        return std::fs::write(&file, content).map_err(|error| error.to_string());
+    }
+    let content = std::fs::read(&file).map_err(|error| format!("format.json: {error}"))?;
+    match serde_json::from_slice::<Format>(&content) {
+        Ok(theirs) if theirs == ours => Ok(()),
+        Ok(theirs) => Err(format!("it has format {} where {FORMAT} is needed, or another model", theirs.format)),
+        Err(error) => Err(format!("format.json: {error}")),
+    }
+}
+
+/// Removes all that the index has ever written.
+fn wipe(folder: &Path) -> std::io::Result<()> {
+    for name in ["text", "patterns", "vectors"] {
+        let folder = folder.join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+    }
+    match std::fs::remove_file(folder.join("format.json")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,6 @@ mod boundary;
 mod folder;
 /// The index as a follower of the store's change feed.
 mod follow;
-/// The language of a file, by its name.
-mod language;
 /// Documents that clients post.
 mod post;
 /// From a file to its text.
@@ -22,6 +20,8 @@ mod sink;
 mod tasks;
 /// Which files a folder has, and which of them are news.
 mod walk;
+/// Folders that are kept up to date while they change.
+mod watcher;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub use sink::Sink;
 use crate::store::{DocumentStore, StoreError, Task};
 use follow::Follower;
 use tasks::TaskBoard;
+use watcher::Watched;
 
 /// How long a post waits for its documents to become searchable before it answers without.
 const VISIBILITY_WAIT: Duration = Duration::from_secs(10);
@@ -86,6 +87,10 @@ pub enum IngestError {
     TooManyTasks(usize),
     #[error("cannot read the folder {folder}: {reason}")]
     UnreadableFolder { folder: String, reason: String },
+    #[error(
+        "cannot watch {folder} for changes: {reason}; index it without `watch`, or raise fs.inotify.max_user_watches"
+    )]
+    Watch { folder: String, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The documents are stored and will be searchable when the index can be written again.
@@ -107,6 +112,7 @@ pub struct Ingest {
     config: Arc<IngestConfig>,
     follower: Follower,
     tasks: Arc<TaskBoard>,
+    watched: Arc<Watched>,
     stop: CancellationToken,
 }
 
@@ -130,7 +136,7 @@ impl Ingest {
         let follower = Follower::start(Arc::clone(&store), sink, config.commit_interval, stop.clone());
         follower.want(last);
         let tasks = Arc::new(TaskBoard::new(Arc::clone(&store)));
-        Ok(Self { store, config: Arc::new(config), follower, tasks, stop })
+        Ok(Self { store, config: Arc::new(config), follower, tasks, watched: Arc::default(), stop })
     }
 
     /// Waits until searches see everything that was stored when this was called.
@@ -150,7 +156,12 @@ impl Ingest {
         if self.stop.is_cancelled() {
             return Err(IngestError::ShuttingDown);
         }
+        let keep_watching = request.watch;
         let plan = folder::plan(request, &self.config)?;
+        if keep_watching {
+            // Before the walk, so that no change falls between the two.
+            watcher::watch(self, &plan).await?;
+        }
         let (entry, fresh) = self.tasks.enter(plan).await?;
         let task = entry.current();
         if fresh {
@@ -223,7 +234,7 @@ impl Ingest {
     }
 
     /// Stops: a running task ends as interrupted and what it has stored stays; the index commits what
-    /// it has taken in.
+    /// it has taken in. Close the store after this, not before.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.finished().await;

@@ -4,27 +4,39 @@
 
 /// The HTTP face.
 pub mod http;
+
 /// Domain words that every layer shares.
 pub mod query;
+
 /// One search from request to answer.
 pub mod service;
+
 /// First tier of the answer cache.
 pub mod cache;
+
 /// The only door to wasm: loads, calls, limits and swaps plugins.
 pub mod runtime;
+
 /// Text, vector, pattern and symbol indexes over the store's documents.
 pub mod index;
+
 /// From a folder or posted documents to the store and the indexes.
 pub mod ingest;
+
 /// The durable truth: documents, roots, tasks.
 pub mod store;
+
 /// What the operator decides.
 pub mod config;
+
 /// Puts the parts together.
 pub mod app;
+
 /// The log and the figures.
 pub mod telemetry;
+
 /// Relevance on judged collections.
 pub mod eval;
+
 /// What a plugin file is.
 pub mod check;

@@ -1,2 +1,162 @@
-//! The `corsac` command.
-fn main() {}
+//! The `corsac` command: reads the command line, and hands over.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use corsac::app::{App, standard_plugins};
+use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings};
+use corsac::ingest::IndexRequest;
+use corsac::runtime::{Runtime, RuntimeOptions};
+use corsac::store::{Phase, Task, TaskState};
+use corsac::telemetry::start_log;
+use corsac::{check, eval};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Queries allocate and free many small things on many threads; measured against the system allocator in
+/// `benches/README.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+        .and_then(|runtime| runtime.block_on(run(CommandLine::parse().command)));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("corsac: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(arguments) => serve(&arguments).await,
+        Command::Plugin(PluginCommand::Check { file }) => {
+            let report = check::check(&file).await?;
+            print!("{}", report.text);
+            Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
+    }
+}
+
+async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(arguments)?;
+    start_log(settings.server.log_format, &settings.server.log)?;
+    let listen = settings.server.listen;
+    // Before the long work, so that a port that is taken is known at once.
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve on {listen}"))?;
+    let address = listener.local_addr()?;
+    let tree = arguments.path.as_deref();
+    let app = App::start(&settings, tree).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    let serving = tokio::spawn({
+        let app = app.clone();
+        async move { app.serve(listener, stop).await }
+    });
+    // What was indexed before can be searched while the tree is looked through again.
+    app.ingest.caught_up().await?;
+    app.open().await?;
+    if let Some(tree) = tree {
+        if settings.index.on_start {
+            index(&app, tree).await?;
+        }
+        eprint!("{}", what_next(address, &app));
+    }
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Indexes the tree with a progress bar; a failed task is told, not fatal.
+async fn index(app: &Arc<App>, tree: &Path) -> anyhow::Result<()> {
+    let request = IndexRequest { path: tree.canonicalize()?.display().to_string(), ..IndexRequest::default() };
+    let task = app.index_folder(request).await?;
+    let Some(mut progress) = app.ingest.watch_task(&task.id).await? else { return Ok(()) };
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    loop {
+        let task = progress.borrow_and_update().clone();
+        bar.set_message(progress_line(&task));
+        if task.state.is_finished() || progress.changed().await.is_err() {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    let task = progress.borrow().clone();
+    match task.state {
+        TaskState::Succeeded => eprintln!("{}", progress_line(&task)),
+        _ => eprintln!("indexing {}: {}", tree.display(), task.error.unwrap_or_else(|| "it did not finish".into())),
+    }
+    Ok(())
+}
+
+fn progress_line(task: &Task) -> String {
+    let progress = &task.progress;
+    let skipped: u64 = progress.skipped.values().map(|skipped| skipped.count).sum();
+    let phase = match progress.phase {
+        Phase::Waiting => "waiting",
+        Phase::Walking => "reading",
+        Phase::Indexing => "indexing",
+        Phase::Committing => "committing",
+        Phase::Done => "done",
+    };
+    format!(
+        "{phase}: {} files, {} new or changed, {} unchanged, {} removed, {skipped} skipped, {:.1} MB, {} chunks, {:.0} files/s",
+        progress.files_seen,
+        progress.indexed,
+        progress.unchanged,
+        progress.removed,
+        progress.bytes as f64 / 1e6,
+        progress.chunks,
+        progress.files_per_second
+    )
+}
+
+fn what_next(address: std::net::SocketAddr, app: &App) -> String {
+    let plugins: Vec<String> = app.runtime.registry().plugins().map(|plugin| plugin.label().to_owned()).collect();
+    format!(
+        "serving on http://{address} with {}\n\
+         try:\n  \
+         curl -s http://{address}/api/search/search -H 'content-type: application/json' -d '{{\"query\": \"where is the cache key made\"}}'\n  \
+         curl -s http://{address}/api/search/syntax -H 'content-type: application/json' -d '{{\"query\": \"fn \\\\w+_key\", \"context_lines\": 2}}'\n  \
+         curl -s http://{address}/api/plugins\n  \
+         curl -s http://{address}/openapi.json\n",
+        plugins.join(", ")
+    )
+}
+
+async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
+    let all = eval::modes();
+    let modes: Vec<eval::Mode> = match mode {
+        None => all.into_iter().map(|(_, mode)| mode).collect(),
+        Some(name) => vec![
+            all.into_iter()
+                .find(|(known, _)| *known == name)
+                .map_or_else(|| eval::Mode::Strategy(name.to_owned()), |(_, mode)| mode),
+        ],
+    };
+    let judged = eval::Collection::read(collection)?;
+    let options = RuntimeOptions { embedded: standard_plugins(), folders: plugins, ..RuntimeOptions::default() };
+    let runtime = Runtime::start(options).await?;
+    let folder = std::env::temp_dir().join(format!("corsac-eval-{}", std::process::id()));
+    let figures = eval::evaluate(&judged, runtime, &folder, &modes).await;
+    std::fs::remove_dir_all(&folder).ok();
+    print!("{}", eval::report(&collection.display().to_string(), &figures?));
+    Ok(ExitCode::SUCCESS)
+}

@@ -40,5 +40,5 @@ pub use limits::{InstancePolicy, PluginOptions};
 pub use load::Loader;
 pub use plugin::{Description, Inputs, Plugin, Source};
 pub use registry::{Failure, Registry};
-pub use reload::{Refresh, ReloadError, Runtime, RuntimeOptions, Watch};
+pub use reload::{OptionsOf, Refresh, ReloadError, Runtime, RuntimeOptions, Watch};
 pub use statistics::StatisticsReading;

@@ -91,8 +91,7 @@ impl Service {
 
         let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, self.limits.timeout));
         let proposal = plan.strategy.propose(&plan.request.query, probes.clone()).await;
-        let Proposal { hits, strategies, degraded, reason } =
-            proposal.map_err(|error| blame(error, &plan.strategy))?;
+        let Proposal { hits, strategies, degraded, reason } = proposal.map_err(|error| blame(error, &plan.strategy))?;
         stages.end("strategy");
 
         let (inputs, query, runs) = (plan.ranker.inputs.clone(), plan.request.query.clone(), probes.runs());

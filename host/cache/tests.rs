@@ -119,10 +119,7 @@ async fn a_waiter_takes_over_from_a_cancelled_leader() {
 }
 
 /// Starts a computation that ends with `outcome` and one caller who waits for it; gives both results.
-async fn leader_and_waiter(
-    cache: &Cache,
-    outcome: Result<Computed, String>,
-) -> [Result<(Entry, Source), String>; 2] {
+async fn leader_and_waiter(cache: &Cache, outcome: Result<Computed, String>) -> [Result<(Entry, Source), String>; 2] {
     let (started, has_started) = oneshot::channel();
     let gate = Arc::new(Notify::new());
     let leader = tokio::spawn({

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::LogFormat;
 
@@ -27,9 +27,12 @@ pub enum Command {
     Eval {
         /// Folder with the corpus, the queries and the judgements.
         collection: PathBuf,
-        /// What to measure; all modes when not given.
-        #[arg(long, value_enum)]
-        mode: Option<EvalMode>,
+        /// `text`, `vector`, or the name of a strategy; without it text, vector, semantic, hybrid and smart.
+        #[arg(long)]
+        mode: Option<String>,
+        /// Folder of plugins that add to and override the built-in ones; may be given more than once.
+        #[arg(long, value_name = "FOLDER")]
+        plugins: Vec<PathBuf>,
     },
 }
 
@@ -37,18 +40,6 @@ pub enum Command {
 pub enum PluginCommand {
     /// Say what a component is and whether this host would load it.
     Check { file: PathBuf },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EvalMode {
-    /// BM25 alone.
-    Text,
-    /// Embeddings alone.
-    Vector,
-    /// Both, fused by rank.
-    Hybrid,
-    /// Chosen by what each query looks like.
-    Smart,
 }
 
 #[derive(Args, Clone, Debug, Default)]

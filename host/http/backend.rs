@@ -108,6 +108,10 @@ pub struct PluginErrors {
     pub bad_query: u64,
     pub unsupported: u64,
     pub internal: u64,
+    /// What it returned broke the contract.
+    pub contract: u64,
+    /// No instance was free.
+    pub exhausted: u64,
 }
 
 impl PluginErrors {
@@ -121,6 +125,8 @@ impl PluginErrors {
             ("bad_query", self.bad_query),
             ("unsupported", self.unsupported),
             ("internal", self.internal),
+            ("contract", self.contract),
+            ("exhausted", self.exhausted),
         ]
     }
 }
@@ -130,7 +136,8 @@ impl PluginErrors {
 pub struct PluginStatus {
     pub name: String,
     pub version: String,
-    pub kind: PluginKind,
+    /// Absent for a file that never loaded.
+    pub kind: Option<PluginKind>,
     /// In the plugin's own words.
     pub purpose: String,
     /// BLAKE3 of its file, hexadecimal.

@@ -21,6 +21,8 @@ pub(super) const LARGE: usize = 32 << 20;
 /// A body that is too large is read on to this many bytes and thrown away, because a client that is
 /// still writing when the connection closes sees a reset instead of the 413.
 const DISCARD: usize = 64 << 20;
+/// Violations that one answer names before it stops looking; a small request must not have a large answer.
+const MAX_VIOLATIONS: usize = 50;
 /// A client that takes longer to send its body is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -78,7 +80,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// A body as `T`, and beside it the violations that hid fields from it. `fields` are all names that `T`
 /// has. With violations the value holds the fields that could be read, so that its own rules can be
 /// checked too; without a value nothing could be read.
-pub(super) fn parse<T: DeserializeOwned + Default>(body: &[u8], fields: &[&str]) -> Result<(T, Vec<Violation>), Problem> {
+pub(super) fn parse<T: DeserializeOwned + Default>(
+    body: &[u8],
+    fields: &[&str],
+) -> Result<(T, Vec<Violation>), Problem> {
     let first_error = match serde_json::from_slice(body) {
         Ok(value) => return Ok((value, vec![])),
         Err(error) => error,
@@ -93,6 +98,9 @@ pub(super) fn parse<T: DeserializeOwned + Default>(body: &[u8], fields: &[&str])
     let mut readable = Map::new();
     let mut violations = vec![];
     for (name, value) in object {
+        if violations.len() >= MAX_VIOLATIONS {
+            break;
+        }
         if !fields.contains(&name.as_str()) {
             violations.push(unknown_field(&name, fields));
             continue;
@@ -138,7 +146,7 @@ fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     }
     let with_distance = candidates.iter().map(|candidate| (edit_distance(name, candidate), *candidate));
     let (distance, candidate) = with_distance.min()?;
-    (distance <= candidate.len().max(3) / 3).then_some(candidate)
+    (distance <= candidate.len().div_ceil(3)).then_some(candidate)
 }
 
 /// Levenshtein, 1966: insertions, deletions and substitutions of letters, in one row.

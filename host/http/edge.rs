@@ -69,7 +69,9 @@ where
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 // The panic hook has logged where.
-                Err(_) => problem_with_id(Problem::new(Code::Internal, "the server failed; its log has the reason"), &id),
+                Err(_) => {
+                    problem_with_id(Problem::new(Code::Internal, "the server failed; its log has the reason"), &id)
+                }
             };
             if response.status().is_client_error() || response.status().is_server_error() {
                 response = with_id(response, &id);
@@ -98,9 +100,8 @@ fn with_id(mut response: Response, id: &HeaderValue) -> Response {
     rewritten
 }
 
-fn problem_with_id(mut problem: Problem, id: &HeaderValue) -> Response {
-    problem.request_id = id.to_str().unwrap_or_default().to_owned();
-    problem.render()
+fn problem_with_id(problem: Problem, id: &HeaderValue) -> Response {
+    problem.render(id.to_str().unwrap_or_default())
 }
 
 /// The client's id when it is short and harmless in a log.

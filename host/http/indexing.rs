@@ -11,11 +11,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::http::backend::{DocumentOutcome, DocumentState, IndexRequest, PostedDocument, TaskStatus};
-use crate::http::problem::{Code, Problem, Violation};
+use crate::http::problem::{Code, Problem, ProblemDocument, Violation};
 use crate::http::{Shared, body, fields};
 
-const INDEX_FIELDS: &[&str] =
-    &["project_root", "file_types", "directories", "force_reindex", "chunk_size", "overlap"];
+const INDEX_FIELDS: &[&str] = &["project_root", "file_types", "directories", "force_reindex", "chunk_size", "overlap"];
 const MAX_ROOT_BYTES: usize = 4096;
 /// Documents of one request; a larger collection comes in several.
 const MAX_DOCUMENTS: usize = 10_000;
@@ -43,9 +42,9 @@ struct IndexBody {
     responses(
         (status = 202, body = TaskStatus, description = "the task; `location` is where to follow it",
          headers(("location" = String, description = "path of the task"))),
-        (status = 409, body = Problem, description = "another task is in the way"),
-        (status = 422, body = Problem, description = "every field that is not valid, or a folder that may not be indexed"),
-        (status = 503, body = Problem, description = "the store is away"),
+        (status = 409, body = ProblemDocument, description = "another task is in the way"),
+        (status = 422, body = ProblemDocument, description = "every field that is not valid, or a folder that may not be indexed"),
+        (status = 503, body = ProblemDocument, description = "the store is away"),
     )
 )]
 pub(super) async fn index(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -67,7 +66,8 @@ fn to_index_request(body: &[u8]) -> Result<IndexRequest, Problem> {
             violations.push(Violation::new("project_root", "has a control character"));
         }
     }
-    let chunk_size = body.chunk_size.map(|size| fields::within("chunk_size", Some(size), 512, 64, 2048, &mut violations));
+    let chunk_size =
+        body.chunk_size.map(|size| fields::within("chunk_size", Some(size), 512, 64, 2048, &mut violations));
     let overlap = body.overlap.map(|size| fields::within("overlap", Some(size), 50, 0, 256, &mut violations));
     let request = IndexRequest {
         project_root: body.project_root,
@@ -109,9 +109,9 @@ pub(super) struct DocumentsResponse {
     request_body = DocumentsBody,
     responses(
         (status = 200, body = DocumentsResponse, description = "one result for each document"),
-        (status = 413, body = Problem, description = "a body of more than 32 MiB"),
-        (status = 422, body = Problem, description = "not a list of documents"),
-        (status = 503, body = Problem, description = "the store is away; nothing was acknowledged"),
+        (status = 413, body = ProblemDocument, description = "a body of more than 32 MiB"),
+        (status = 422, body = ProblemDocument, description = "not a list of documents"),
+        (status = 503, body = ProblemDocument, description = "the store is away; nothing was acknowledged"),
     )
 )]
 pub(super) async fn post_documents(
@@ -125,7 +125,11 @@ pub(super) async fn post_documents(
     if !documents.is_empty() {
         let outcomes = shared.backend.put_documents(documents).await?;
         if outcomes.len() != places.len() {
-            tracing::error!(posted = places.len(), outcomes = outcomes.len(), "documents and outcomes differ in number");
+            tracing::error!(
+                posted = places.len(),
+                outcomes = outcomes.len(),
+                "documents and outcomes differ in number"
+            );
             return Err(Problem::new(Code::Internal, "the server failed; its log has the reason"));
         }
         for (place, outcome) in places.into_iter().zip(outcomes) {
@@ -173,7 +177,9 @@ fn to_documents(body: &[u8]) -> Result<(Placed, Vec<Option<DocumentOutcome>>), P
     };
     if list.len() > MAX_DOCUMENTS {
         let message = format!("has {} entries, at most {MAX_DOCUMENTS} are taken at once", list.len());
-        return Err(Problem::invalid(vec![Violation::new("documents", message).remedy("post them in several requests")]));
+        return Err(Problem::invalid(vec![
+            Violation::new("documents", message).remedy("post them in several requests"),
+        ]));
     }
     let mut documents = Vec::with_capacity(list.len());
     let mut results = Vec::with_capacity(list.len());

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::Shared;
 use crate::http::backend::PluginStatus;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::{Name, Shared};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(super) struct PluginList {
@@ -33,13 +33,10 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<PluginList> 
     params(("name" = String, Path, description = "name of a loaded plugin")),
     responses(
         (status = 200, body = PluginStatus, description = "the version that serves now"),
-        (status = 404, body = Problem, description = "no such plugin"),
-        (status = 409, body = Problem, description = "its file cannot be loaded; the old version goes on"),
+        (status = 404, body = ProblemDocument, description = "no such plugin"),
+        (status = 409, body = ProblemDocument, description = "its file cannot be loaded; the old version goes on"),
     )
 )]
-pub(super) async fn reload(
-    State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
-) -> Result<Json<PluginStatus>, Problem> {
+pub(super) async fn reload(State(shared): State<Arc<Shared>>, Name(name): Name) -> Result<Json<PluginStatus>, Problem> {
     Ok(Json(shared.backend.reload(&name).await?))
 }

@@ -32,7 +32,8 @@ impl Violation {
 
 /// A failure as clients see it (RFC 9457), `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemDocument {
     /// A reference to the code's description.
     #[serde(rename = "type")]
     pub kind: String,
@@ -42,15 +43,21 @@ pub struct Problem {
     /// The stable word to program against.
     pub code: String,
     /// All violations at once, empty when the request is not at fault.
-    #[serde(default)]
     pub errors: Vec<Violation>,
-    #[serde(default)]
     pub request_id: String,
+}
+
+/// A failure on its way to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) code: Code,
+    pub(super) detail: String,
+    pub(super) errors: Vec<Violation>,
 }
 
 /// The codes with their status and title; `docs` and the OpenAPI document list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub(super) enum Code {
     InvalidRequest,
     MalformedJson,
     InvalidUtf8,
@@ -111,27 +118,18 @@ impl Code {
     }
 
     /// The stable machine word.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         self.describe().0
     }
 }
 
 impl Problem {
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        let (word, status, title) = code.describe();
-        Self {
-            kind: format!("/problems#{word}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
-            detail: detail.into(),
-            code: word.to_owned(),
-            errors: vec![],
-            request_id: String::new(),
-        }
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: vec![] }
     }
 
     /// 422 with everything that is wrong.
-    pub fn invalid(errors: Vec<Violation>) -> Self {
+    pub(super) fn invalid(errors: Vec<Violation>) -> Self {
         let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
         let detail = match &errors[..] {
             [only] => format!("{} {}", only.field, only.message).trim().to_owned(),
@@ -140,10 +138,19 @@ impl Problem {
         Self { errors, ..Self::new(Code::InvalidRequest, detail) }
     }
 
-    /// The body, and the status and headers that go with it.
-    pub fn render(&self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(self).unwrap_or_default();
+    /// The document with its status and headers.
+    pub(super) fn render(&self, request_id: &str) -> Response {
+        let (word, status, title) = self.code.describe();
+        let document = ProblemDocument {
+            kind: format!("/problems#{word}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            code: word.to_owned(),
+            errors: self.errors.clone(),
+            request_id: request_id.to_owned(),
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -158,7 +165,7 @@ impl Problem {
 /// Leaves the problem beside the answer, so that the edge can write it again with the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.render();
+        let mut response = self.render("");
         response.extensions_mut().insert(self);
         response
     }

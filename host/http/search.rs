@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use self::request::{SearchBody, to_request};
 use crate::cache::Source;
-use crate::http::problem::{Problem, code_of};
-use crate::http::{Shared, body};
+use crate::http::problem::{Problem, ProblemDocument, code_of};
+use crate::http::{Name, Shared, body};
 use crate::service::answer::SearchResponse;
 use crate::service::{Answer, CacheStatus};
 
@@ -39,19 +39,19 @@ use crate::service::{Answer, CacheStatus};
             ("server-timing" = String, description = "milliseconds by stage"),
             ("x-request-id" = String, description = "the client's own or a new one")
          )),
-        (status = 400, body = Problem, description = "not JSON, or not UTF-8"),
-        (status = 404, body = Problem, description = "no such strategy; the detail lists the loaded ones"),
-        (status = 413, body = Problem, description = "a body of more than 1 MiB"),
-        (status = 415, body = Problem, description = "not `application/json`"),
-        (status = 422, body = Problem, description = "every field that is not valid, at once"),
-        (status = 502, body = Problem, description = "a plugin failed"),
-        (status = 503, body = Problem, description = "too many searches at once; see `retry-after`"),
-        (status = 504, body = Problem, description = "the search or a plugin took too long"),
+        (status = 400, body = ProblemDocument, description = "not JSON, or not UTF-8"),
+        (status = 404, body = ProblemDocument, description = "no such strategy; the detail lists the loaded ones"),
+        (status = 413, body = ProblemDocument, description = "a body of more than 1 MiB"),
+        (status = 415, body = ProblemDocument, description = "not `application/json`"),
+        (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
+        (status = 502, body = ProblemDocument, description = "a plugin failed"),
+        (status = 503, body = ProblemDocument, description = "too many searches at once; see `retry-after`"),
+        (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
     )
 )]
 pub(super) async fn search(
     State(shared): State<Arc<Shared>>,
-    Path(strategy): Path<String>,
+    Name(strategy): Name,
     request: Request,
 ) -> Result<Response, Problem> {
     let start = Instant::now();
@@ -120,6 +120,3 @@ fn server_timing(timings: &[(&'static str, Duration)], total: Duration) -> Strin
     }
     text
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::Shared;
 use crate::http::backend::PluginState;
-use crate::http::problem::{Code, Problem, Violation};
+use crate::http::problem::{Code, Problem, ProblemDocument, Violation};
 use crate::telemetry::{IndexFigures, LatencyFigures, PluginFigures, Readings};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -219,7 +219,11 @@ pub(super) async fn performance(State(shared): State<Arc<Shared>>) -> Json<Perfo
                 p95_search_time_ms: searches.latency.p95,
                 p99_search_time_ms: searches.latency.p99,
                 max_search_time_ms: searches.latency.max,
-                strategies: searches.strategies.into_iter().map(|(name, figures)| StrategyMetrics::new(name, figures)).collect(),
+                strategies: searches
+                    .strategies
+                    .into_iter()
+                    .map(|(name, figures)| StrategyMetrics::new(name, figures))
+                    .collect(),
             },
         },
     })
@@ -248,7 +252,7 @@ pub(super) struct Cleared {
     path = "/api/search/cache/clear",
     tag = "status",
     params(ClearParameters),
-    responses((status = 200, body = Cleared), (status = 422, body = Problem, description = "not a namespace's name"))
+    responses((status = 200, body = Cleared), (status = 422, body = ProblemDocument, description = "not a namespace's name"))
 )]
 pub(super) async fn clear_cache(
     State(shared): State<Arc<Shared>>,
@@ -308,7 +312,7 @@ pub(super) async fn alive() -> &'static str {
     get,
     path = "/readyz",
     tag = "status",
-    responses((status = 200, body = String), (status = 503, body = Problem, description = "not yet, or stopping"))
+    responses((status = 200, body = String), (status = 503, body = ProblemDocument, description = "not yet, or stopping"))
 )]
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     if shared.backend.ready() && !shared.closing.is_cancelled() {

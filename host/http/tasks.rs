@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream::{BoxStream, Stream, StreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::Shared;
 use crate::http::backend::TaskStatus;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::{Name, Shared};
 
 /// Between two signs of life on a quiet stream; below the idle limits of usual proxies.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ pub(super) struct TaskList {
     get,
     path = "/api/tasks",
     tag = "indexing",
-    responses((status = 200, body = TaskList), (status = 503, body = Problem, description = "the store is away"))
+    responses((status = 200, body = TaskList), (status = 503, body = ProblemDocument, description = "the store is away"))
 )]
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<TaskList>, Problem> {
     Ok(Json(TaskList { tasks: shared.backend.tasks().await? }))
@@ -49,12 +49,12 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<TaskL
     responses(
         (status = 200, description = "the task, or the stream of its progress",
          content((TaskStatus = "application/json"), (String = "text/event-stream"))),
-        (status = 404, body = Problem, description = "no such task"),
+        (status = 404, body = ProblemDocument, description = "no such task"),
     )
 )]
 pub(super) async fn task(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if !wants_events(&headers) {
@@ -77,15 +77,16 @@ fn wants_events(headers: &HeaderMap) -> bool {
     media_types.any(|media| media.split(';').next().is_some_and(|essence| essence.trim() == "text/event-stream"))
 }
 
-/// Every state as `progress`, the final one as `done`, and nothing after it.
+/// Every state as `progress`, the final one as `done`, and the end right after it, whether or not the
+/// backend's stream goes on.
 fn events(states: BoxStream<'static, TaskStatus>) -> impl Stream<Item = Result<Event, Infallible>> {
-    states.scan(false, |ended, task| {
-        let next = (!*ended).then(|| {
-            *ended = task.state.is_final();
-            let name = if *ended { "done" } else { "progress" };
-            // A task is plain data: it always has a JSON form.
-            Ok(Event::default().event(name).json_data(&task).unwrap_or_default())
-        });
-        futures::future::ready(next)
+    stream::unfold(Some(states), async |states| {
+        let mut states = states?;
+        let task = states.next().await?;
+        let ended = task.state.is_final();
+        let event = Event::default().event(if ended { "done" } else { "progress" });
+        // A task is plain data: it always has a JSON form.
+        let event = event.json_data(&task).unwrap_or_default();
+        Some((Ok(event), (!ended).then_some(states)))
     })
 }

@@ -1,0 +1,324 @@
+//! The routes over a fake backend: what clients see, whatever is behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+/// Malformed and malicious input.
+mod hostile;
+/// Over a real socket: streams, stopping.
+mod live;
+/// Answers of every route.
+mod routes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, StreamExt};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tower::ServiceExt;
+
+use super::*;
+use crate::cache;
+use crate::index::IndexStats;
+use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
+
+/// Answers with `answer`, or with an error when the query's text asks for one.
+pub(super) struct Fake {
+    pub(super) seen: Mutex<Vec<SearchRequest>>,
+    pub(super) indexed: Mutex<Vec<IndexRequest>>,
+    pub(super) cache_status: Mutex<CacheStatus>,
+    pub(super) cleared: Mutex<Vec<Option<String>>>,
+    pub(super) ready: AtomicBool,
+    pub(super) problems: Mutex<Vec<String>>,
+    pub(super) task: watch::Sender<TaskStatus>,
+    /// Searches for `slow` wait for a permit.
+    pub(super) gate: tokio::sync::Semaphore,
+    pub(super) slow_started: tokio::sync::Semaphore,
+}
+
+pub(super) const BODY: &str = r#"{"success":true,"results":[]}"#;
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            seen: Mutex::default(),
+            indexed: Mutex::default(),
+            cache_status: Mutex::new(CacheStatus::Miss),
+            cleared: Mutex::default(),
+            ready: AtomicBool::new(true),
+            problems: Mutex::default(),
+            task: watch::Sender::new(task_at(TaskState::Running, 0)),
+            gate: tokio::sync::Semaphore::new(0),
+            slow_started: tokio::sync::Semaphore::new(0),
+        }
+    }
+}
+
+pub(super) fn task_at(state: TaskState, files: u64) -> TaskStatus {
+    TaskStatus {
+        id: "t1".into(),
+        kind: "index".into(),
+        state,
+        progress: json!({"files": files}),
+        started_at: Some("2026-01-01T00:00:00Z".into()),
+        finished_at: None,
+        error: None,
+    }
+}
+
+fn plugin() -> PluginStatus {
+    PluginStatus {
+        name: "rank-fields".into(),
+        version: "0.1.0".into(),
+        kind: Some(PluginKind::Ranker),
+        purpose: "boosts".into(),
+        digest: "ab".repeat(32),
+        state: PluginState::Active,
+        since: "2026-01-01T00:00:00Z".into(),
+        source: PluginSource::Embedded,
+        calls: 7,
+        errors: PluginErrors { trap: 1, ..Default::default() },
+        p50_us: 20.0,
+        p99_us: 90.0,
+        memory_high_water_bytes: 1 << 20,
+        last_error: None,
+    }
+}
+
+fn plugin_name() -> String {
+    "strategy-x@0.1.0".to_owned()
+}
+
+/// The secret that a failing part knows and a client must not see.
+pub(super) const SECRET: &str = "/var/lib/secret/index.bin: at frame 3 of backtrace";
+
+pub(super) fn failure(text: &str) -> Option<SearchError> {
+    let (plugin, reason) = (plugin_name(), SECRET.to_owned());
+    Some(match text {
+        "fail bad query" => SearchError::BadQuery { plugin, reason: "unclosed group at byte 3".into() },
+        "fail unsupported" => SearchError::Unsupported { plugin, reason: "no patterns".into() },
+        "fail ranker" => SearchError::UnknownRanker { name: "x".into(), known: vec!["relevance".into()] },
+        "fail plugin" => SearchError::PluginFailed { plugin, reason },
+        "fail trap" => SearchError::PluginTrapped { plugin, reason },
+        "fail limit" => SearchError::PluginLimit { plugin, reason },
+        "fail plugin time" => SearchError::PluginTimedOut { plugin, deadline: Duration::from_millis(250) },
+        "fail overloaded" => SearchError::Overloaded,
+        "fail time" => SearchError::TimedOut(Duration::from_secs(5)),
+        "fail index" => SearchError::Index(reason),
+        _ => return None,
+    })
+}
+
+impl Backend for Fake {
+    fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
+        async move {
+            let text = request.query.text.clone();
+            let strategy = request.strategy.clone();
+            self.seen.lock().push(request);
+            if !["semantic", "syntax", "hybrid", "smart"].contains(&strategy.as_str()) {
+                return Err(SearchError::UnknownStrategy {
+                    name: strategy,
+                    known: vec!["hybrid".into(), "smart".into()],
+                });
+            }
+            if text == "panic" {
+                panic!("as asked");
+            }
+            if text == "slow" {
+                self.slow_started.add_permits(1);
+                self.gate.acquire().await.unwrap().forget();
+            }
+            if let Some(error) = failure(&text) {
+                return Err(error);
+            }
+            Ok(Answer {
+                body: Bytes::from_static(BODY.as_bytes()),
+                etag: "0123456789abcdef".into(),
+                cache: *self.cache_status.lock(),
+                timings: vec![("strategy", Duration::from_micros(1500)), ("rank", Duration::from_micros(42))],
+            })
+        }
+        .boxed()
+    }
+
+    fn plugins(&self) -> Vec<PluginStatus> {
+        vec![plugin()]
+    }
+
+    fn reload(&self, name: &str) -> BoxFuture<'_, Result<PluginStatus, BackendError>> {
+        let result = match name {
+            "rank-fields" => Ok(plugin()),
+            "rank-broken" => Err(BackendError::Conflict("rank-broken is not a component".into())),
+            _ => Err(BackendError::NotFound { kind: "plugin", name: name.to_owned() }),
+        };
+        async { result }.boxed()
+    }
+
+    fn start_indexing(&self, request: IndexRequest) -> BoxFuture<'_, Result<TaskStatus, BackendError>> {
+        let outside = request.project_root.as_deref().is_some_and(|root| root != "allowed");
+        self.indexed.lock().push(request);
+        let message = "is not a folder that this server may index";
+        let refused = BackendError::Invalid { field: "project_root".into(), message: message.into() };
+        async move { if outside { Err(refused) } else { Ok(task_at(TaskState::Queued, 0)) } }.boxed()
+    }
+
+    fn put_documents(
+        &self,
+        documents: Vec<PostedDocument>,
+    ) -> BoxFuture<'_, Result<Vec<DocumentOutcome>, BackendError>> {
+        async move {
+            if documents.iter().any(|document| document.content == "store away") {
+                return Err(BackendError::Unavailable(SECRET.into()));
+            }
+            let stored = |document: PostedDocument| DocumentOutcome {
+                path: document.path.or(document.id),
+                state: DocumentState::Stored,
+                errors: vec![],
+            };
+            Ok(documents.into_iter().map(stored).collect())
+        }
+        .boxed()
+    }
+
+    fn tasks(&self) -> BoxFuture<'_, Result<Vec<TaskStatus>, BackendError>> {
+        async { Ok(vec![self.task.borrow().clone()]) }.boxed()
+    }
+
+    fn task(&self, id: &str) -> BoxFuture<'_, Result<TaskStatus, BackendError>> {
+        let found = (id == "t1").then(|| self.task.borrow().clone());
+        let missing = BackendError::NotFound { kind: "task", name: id.to_owned() };
+        async { found.ok_or(missing) }.boxed()
+    }
+
+    fn watch_task(&self, id: &str) -> BoxFuture<'_, Result<BoxStream<'static, TaskStatus>, BackendError>> {
+        let found = (id == "t1").then(|| WatchStream::new(self.task.subscribe()).boxed());
+        let missing = BackendError::NotFound { kind: "task", name: id.to_owned() };
+        async { found.ok_or(missing) }.boxed()
+    }
+
+    fn index(&self) -> IndexStatus {
+        let stats = IndexStats {
+            documents: 1250,
+            chunks: 5000,
+            content_bytes: 9_000_000,
+            index_bytes: 3 << 20,
+            generation: 77,
+            vectors: 5000,
+            dimension: 256,
+        };
+        IndexStatus { stats, last_indexed: Some("2026-01-01T00:00:00Z".into()) }
+    }
+
+    fn cache(&self) -> BoxFuture<'_, cache::Figures> {
+        let figures = cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
+        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100 } }.boxed()
+    }
+
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+        self.cleared.lock().push(namespace);
+        async { 3 }.boxed()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.problems.lock().clone()
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+}
+
+/// A router, its fake backend and its options.
+pub(super) struct Server {
+    pub(super) router: Router,
+    pub(super) fake: Arc<Fake>,
+    pub(super) options: Options,
+}
+
+pub(super) fn server() -> Server {
+    let (fake, options) = (Arc::new(Fake::default()), Options::default());
+    Server { router: router(fake.clone(), options.clone()), fake, options }
+}
+
+/// An answer that has fully arrived.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// A complete problem document with this status and code.
+    pub(super) fn problem(&self, status: u16, code: &str) -> ProblemDocument {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{text}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem: ProblemDocument = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!((problem.status, problem.code.as_str()), (status, code), "{text}");
+        assert_eq!(problem.kind, format!("/problems#{code}"));
+        assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{text}");
+        assert_eq!(problem.request_id, self.header("x-request-id"));
+        assert!(!problem.request_id.is_empty());
+        assert!(!text.contains("secret"), "leaks: {text}");
+        problem
+    }
+
+    /// The fields of all violations of a 422.
+    pub(super) fn violated(&self) -> Vec<String> {
+        self.problem(422, "invalid-request").errors.into_iter().map(|error| error.field).collect()
+    }
+}
+
+impl Server {
+    pub(super) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 24).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path, &[], "").await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// The request that the backend saw last.
+    pub(super) fn seen(&self) -> SearchRequest {
+        self.fake.seen.lock().last().unwrap().clone()
+    }
+}

@@ -45,6 +45,9 @@ pub struct IndexRequest {
     /// Read and index everything anew, even what has not changed.
     #[serde(default)]
     pub force: bool,
+    /// Keep the folder up to date from now on until the server stops.
+    #[serde(default)]
+    pub watch: bool,
 }
 
 /// A checked request.

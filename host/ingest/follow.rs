@@ -17,11 +17,11 @@ use crate::store::{DocumentStore, StoredChange};
 
 /// Changes a page at most. Enough to keep all cores busy with one page, and to make the cost of a page
 /// itself vanish.
-const PAGE_CHANGES: u32 = 512;
+const PAGE_CHANGES: u32 = 256;
 
 /// How many changes the store may be ahead before a folder's indexing waits: what a document that is
-/// posted meanwhile has to queue behind.
-const BACKLOG_CHANGES: u64 = 4096;
+/// posted meanwhile has to queue behind, so a second or so of indexing.
+const BACKLOG_CHANGES: u64 = 1024;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::language::language_of;
 use crate::store::{NewDocument, POSTED_ROOT, Upserted};
 
 const MAX_PATH_BYTES: usize = 512;
@@ -37,6 +36,9 @@ pub struct Posted {
     pub indexed: u64,
     pub unchanged: u64,
     pub refused: Vec<Refusal>,
+    /// One entry for each document that was not refused, in their order: new or changed.
+    #[serde(skip)]
+    pub written: Vec<bool>,
     /// Store sequence of the newest change of this post; 0 when nothing changed.
     #[schema(value_type = u64)]
     pub sequence: u64,
@@ -46,6 +48,7 @@ pub struct Posted {
 
 impl Posted {
     pub(super) fn count(&mut self, outcome: Upserted) {
+        self.written.push(matches!(outcome, Upserted::Written { .. }));
         match outcome {
             Upserted::Written { sequence, .. } => {
                 self.indexed += 1;
@@ -90,10 +93,9 @@ pub(super) fn validate(posted: Vec<PostedDocument>, max_content_bytes: u64) -> A
 }
 
 fn new_document(posted: PostedDocument) -> NewDocument {
-    let language = posted.language.map(|language| language.to_lowercase());
     NewDocument {
         root: POSTED_ROOT,
-        language: language.or_else(|| language_of(&posted.path).map(str::to_owned)),
+        language: posted.language.map(|language| language.to_lowercase()),
         path: posted.path,
         title: posted.title,
         modified: posted.modified,
@@ -184,7 +186,7 @@ mod tests {
         let refused: Vec<_> = accepted.refused.iter().map(|refusal| (refusal.index, refusal.field.clone())).collect();
         assert_eq!(refused, expected);
         assert_eq!(accepted.documents.len(), cases.len() - expected.len());
-        assert_eq!(accepted.documents[0].language.as_deref(), Some("rust"));
+        assert_eq!(accepted.documents[0].language, None);
         assert_eq!(accepted.documents[2].language.as_deref(), Some("rust"));
     }
 

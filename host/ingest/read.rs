@@ -50,13 +50,6 @@ fn read_bytes(file: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The first heading of a Markdown text.
-pub(super) fn markdown_title(text: &str) -> Option<String> {
-    let line = text.lines().take(50).find_map(|line| line.strip_prefix("# "))?;
-    let title: String = line.trim().trim_end_matches('#').trim_end().chars().take(200).collect();
-    (!title.is_empty()).then_some(title)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -85,18 +78,5 @@ mod tests {
         }
         assert_eq!(read_text(&folder.path().join("missing"), 10), Err(SkipReason::Unreadable));
         assert_eq!(read_text(folder.path(), 10), Err(SkipReason::Unreadable));
-    }
-
-    #[test]
-    fn a_title_is_the_first_heading() {
-        for (text, title) in [
-            ("# Corsac\n\nA server", Some("Corsac")),
-            ("<img>\n\n#  Spaced ##\n# Second", Some("Spaced")),
-            ("## Only second level", None),
-            ("#hashtag", None),
-            ("# \ntext", None),
-        ] {
-            assert_eq!(markdown_title(text).as_deref(), title, "{text}");
-        }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -98,24 +98,8 @@ impl TaskBoard {
             if live.len() >= MAX_LIVE {
                 return Err(IngestError::TooManyTasks(live.len()));
             }
-            let task = Task {
-                id: Uuid::now_v7().to_string(),
-                kind: TaskKind::IndexFolder,
-                state: TaskState::Queued,
-                path: plan.given.clone(),
-                progress: Progress::default(),
-                error: None,
-                created_at: now(),
-                started_at: None,
-                finished_at: None,
-            };
-            let id = task.id.clone();
-            let entry = Arc::new(Entry {
-                plan,
-                progress: Mutex::default(),
-                target: AtomicU64::new(0),
-                task: watch::channel(task).0,
-            });
+            let entry = self.unlisted(plan);
+            let id = entry.current().id;
             live.insert(id, Arc::clone(&entry));
             entry
         };
@@ -125,6 +109,27 @@ impl TaskBoard {
             return Err(error.into());
         }
         Ok((entry, true))
+    }
+
+    /// An entry for work that no client has asked for and none will look for.
+    pub(super) fn unlisted(&self, plan: Plan) -> Arc<Entry> {
+        let task = Task {
+            id: Uuid::now_v7().to_string(),
+            kind: TaskKind::IndexFolder,
+            state: TaskState::Queued,
+            path: plan.given.clone(),
+            progress: Progress::default(),
+            error: None,
+            created_at: now(),
+            started_at: None,
+            finished_at: None,
+        };
+        Arc::new(Entry { plan, progress: Mutex::default(), target: AtomicU64::new(0), task: watch::channel(task).0 })
+    }
+
+    /// Waits until no other task runs. None only when the board is gone.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turn.acquire().await.ok()
     }
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -138,13 +143,13 @@ impl TaskBoard {
         followed: watch::Receiver<Followed>,
         work: impl Future<Output = Result<(), IngestError>>,
     ) {
-        let turn = self.turn.acquire().await;
+        let turn = self.turn().await;
         let started = Instant::now();
         entry.task.send_modify(|task| {
             task.state = TaskState::Running;
             task.started_at = Some(now());
         });
-        self.save(entry).await;
+        self.save(&entry.current()).await;
         // A task of its own: saved in between the work's own steps, it would wait for the very
         // connection that the work holds.
         let reporter = tokio::spawn(report(Arc::clone(&self.store), Arc::clone(entry), started, followed.clone()));
@@ -152,15 +157,17 @@ impl TaskBoard {
         reporter.abort();
         let _ = reporter.await;
         entry.publish(started, &followed.borrow());
-        entry.task.send_modify(|task| finish(task, result));
-        self.save(entry).await;
+        let mut done = entry.current();
+        finish(&mut done, result);
+        // Saved before anybody hears of it: an end that a client has seen is not forgotten.
+        self.save(&done).await;
+        entry.task.send_replace(done);
         self.live.lock().remove(&entry.current().id);
         drop(turn);
     }
 
-    async fn save(&self, entry: &Entry) {
-        let task = entry.current();
-        if let Err(error) = self.store.save_task(&task).await {
+    async fn save(&self, task: &Task) {
+        if let Err(error) = self.store.save_task(task).await {
             tracing::warn!(%error, task = task.id, "cannot save a task's state");
         }
     }

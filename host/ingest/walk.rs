@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use parking_lot::Mutex;
 
-use super::language::language_of;
-use super::read::{markdown_title, read_text};
+use super::read::read_text;
 use crate::query::Scope;
 use crate::store::{Fingerprint, NewDocument, SkipReason};
 
@@ -161,13 +160,12 @@ impl Walk {
             Ok(content) => content,
             Err(reason) => return Found::Skipped(path, reason),
         };
-        let language = language_of(&path);
-        let title = if language == Some("markdown") { markdown_title(&content) } else { None };
         Found::Read(Box::new(NewDocument {
             root: self.root,
             path,
-            language: language.map(str::to_owned),
-            title,
+            // A file says neither; whoever derives from it finds out.
+            language: None,
+            title: None,
             modified: Some(modified),
             stamp: Some(stamp),
             content,
@@ -213,12 +211,13 @@ fn changed(metadata: &Metadata) -> Duration {
     metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default()
 }
 
-fn relative(folder: &Path, path: &Path) -> String {
+pub(super) fn relative(folder: &Path, path: &Path) -> String {
     let parts = path.strip_prefix(folder).unwrap_or(path).components();
     parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-fn is_below(path: &str, folder: &str) -> bool {
+/// Paths with `/` between parts; a path is below itself, and everything is below the empty one.
+pub(super) fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
@@ -244,5 +243,64 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
         ignore::Error::WithPath { path, .. } => Some(path),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(file_types: &[&str], directories: &[&str]) -> Scope {
+        let owned = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
+        Scope { file_types: owned(file_types), directories: owned(directories) }
+    }
+
+    #[test]
+    fn a_scope_bounds_files_and_the_way_to_them() {
+        for (path, file_types, directories, expected) in [
+            ("a.rs", &[][..], &[][..], true),
+            ("src/a.RS", &["rs"], &["src"], true),
+            ("src/a.rs", &["py"], &["src"], false),
+            ("srcs/a.rs", &["rs"], &["src"], false),
+            ("src/rs", &["rs"], &[], false),
+            ("src/a.rs/b", &["rs"], &[], false),
+            ("src/a.rs", &[], &["src/a.rs"], true),
+        ] {
+            assert_eq!(in_scope(path, &scope(file_types, directories)), expected, "{path}");
+        }
+        for (folder, expected) in
+            [("", true), ("a", true), ("a/b", true), ("a/b/c", true), ("a/c", false), ("ab", false)]
+        {
+            assert_eq!(leads_into(folder, &["a/b".to_owned()]), expected, "{folder}");
+        }
+    }
+
+    #[test]
+    fn what_an_unreadable_folder_held_is_not_gone() {
+        let known = |path: &str, still_there: bool| {
+            let fingerprint = Fingerprint { digest: [0; 32], modified: 0, stamp: None, size: 1 };
+            (path.to_owned(), Known { fingerprint, still_there: AtomicBool::new(still_there) })
+        };
+        let walk = Walk {
+            folder: "/w".into(),
+            root: 1,
+            scope: scope(&["rs"], &[]),
+            excluded: vec![],
+            max_content_bytes: 1,
+            threads: 1,
+            force: false,
+            timestamp_granularity: Duration::ZERO,
+            known: HashMap::from([
+                known("there.rs", true),
+                known("gone.rs", false),
+                known("locked/hidden.rs", false),
+                known("lockedout.rs", false),
+                known("other.py", false),
+            ]),
+        };
+        let mut gone = walk.gone(&["locked".to_owned()]);
+        gone.sort();
+        assert_eq!(gone, ["gone.rs", "lockedout.rs"]);
+        assert!(walk.gone(&[String::new()]).is_empty());
     }
 }

@@ -82,7 +82,10 @@ pub fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
     Component::from_binary(engine, bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))
 }
 
-#[allow(unsafe_code, reason = "`deserialize` trusts its input; the caller has authenticated it as this host's own output")]
+#[allow(
+    unsafe_code,
+    reason = "`deserialize` trusts its input; the caller has authenticated it as this host's own output"
+)]
 fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
     // SAFETY: `code` carries a MAC by a key that never leaves this data folder, so it is unchanged output
     // of `Component::serialize`; wasmtime itself checks version and engine configuration.

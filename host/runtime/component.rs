@@ -109,7 +109,8 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
         }
     }
     if kinds.is_empty() {
-        let wanted = PluginKind::ALL.map(|kind| format!("{}@{CONTRACT}.x ({})", kind.interface(), kind.name())).to_vec();
+        let wanted =
+            PluginKind::ALL.map(|kind| format!("{}@{CONTRACT}.x ({})", kind.interface(), kind.name())).to_vec();
         return Err(LoadError::NoWorld { wanted, found: exports });
     }
     Ok(kinds)
@@ -135,8 +136,14 @@ pub fn imported_names(component: &Component) -> Vec<String> {
 
 /// Fails with the names of the imports that the linker cannot satisfy.
 pub fn check_imports(component: &Component, linker: &Linker<HostState>) -> Result<(), LoadError> {
-    const PROVIDED: [&str; 4] = ["corsac:plugin/retrieval@0.1.", "corsac:plugin/types@0.1.", "wasi:config/store@0.2.0-rc.1", "wasi:logging/logging@"];
-    const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    const PROVIDED: [&str; 4] = [
+        "corsac:plugin/retrieval@0.1.",
+        "corsac:plugin/types@0.1.",
+        "wasi:config/store@0.2.0-rc.1",
+        "wasi:logging/logging@",
+    ];
+    const WASI: [&str; 6] =
+        ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
     let unknown: Vec<String> = imported_names(component)
         .into_iter()
         .filter(|name| !PROVIDED.iter().any(|known| name.starts_with(known)))

@@ -69,9 +69,9 @@ pub enum CallError {
     #[error("ran longer than {} ms", .0.as_millis())]
     Timeout(Duration),
     #[error("needed more than {limit} bytes of memory")]
-    Memory { limit: usize },
+    Memory { limit: u64 },
     #[error("returned more than {limit} bytes")]
-    Output { limit: usize },
+    Output { limit: u64 },
     /// The answer breaks the contract (lengths that differ, numbers that are not finite …).
     #[error("broke the contract: {0}")]
     Contract(String),

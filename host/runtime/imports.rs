@@ -109,7 +109,10 @@ pub fn add_to_linker(linker: &mut Linker<HostState>) -> Result<(), LoadError> {
 impl types::Host for HostState {}
 
 impl retrieval::Host for HostState {
-    async fn retrieve(&mut self, probes: Vec<retrieval::Probe>) -> Vec<Result<retrieval::Hits, retrieval::RetrievalError>> {
+    async fn retrieve(
+        &mut self,
+        probes: Vec<retrieval::Probe>,
+    ) -> Vec<Result<retrieval::Hits, retrieval::RetrievalError>> {
         let began = Instant::now();
         let count = probes.len();
         let refuse = |error: RetrievalError| vec![Err(convert::retrieval_error(error)); count];
@@ -128,7 +131,10 @@ impl retrieval::Host for HostState {
             .into_iter()
             .map(|probe| {
                 let missing = || Err(RetrievalError::Unavailable("the index gave no result".into()));
-                probe.and_then(|_| found.next().unwrap_or_else(missing)).map(convert::hits).map_err(convert::retrieval_error)
+                probe
+                    .and_then(|_| found.next().unwrap_or_else(missing))
+                    .map(convert::hits)
+                    .map_err(convert::retrieval_error)
             })
             .collect();
         self.host_time += began.elapsed();

@@ -55,7 +55,7 @@ impl Template {
         settings: &Arc<[(String, String)]>,
         options: &PluginOptions,
     ) -> Result<Instance, CallError> {
-        let state = HostState::new(label.clone(), settings.clone(), options.memory_bytes);
+        let state = HostState::new(label.clone(), settings.clone(), options.memory_bytes as usize);
         let engine = match self {
             Template::Strategy(pre) => pre.engine(),
             Template::Ranker(pre) => pre.engine(),
@@ -63,7 +63,7 @@ impl Template {
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(options.max_output_bytes);
+        store.set_hostcall_fuel(options.max_output_bytes as usize);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
             match state.ticks_left.checked_sub(1) {
@@ -151,9 +151,9 @@ impl WarmPool {
         let memory = instance.store.data().memory.high_water;
         let worn_out = instance.uses_left == 0
             || instance.born.elapsed() > Self::OLDEST
-            || memory > options.memory_bytes / 2;
+            || memory as u64 > options.memory_bytes / 2;
         let mut waiting = self.0.lock();
-        if options.instances == InstancePolicy::Warm && !worn_out && waiting.len() < options.concurrent_calls {
+        if options.instances == InstancePolicy::Warm && !worn_out && waiting.len() < options.concurrent_calls as usize {
             instance.store.data_mut().end();
             waiting.push(instance);
         }

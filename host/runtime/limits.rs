@@ -12,23 +12,24 @@ pub struct PluginOptions {
     /// Milliseconds that a guest may run in one call; time in host calls does not count.
     pub deadline_ms: u64,
     /// Bytes of linear memory of one instance.
-    pub memory_bytes: usize,
+    pub memory_bytes: u64,
     /// Bytes that may cross from the guest to the host in one step.
-    pub max_output_bytes: usize,
+    pub max_output_bytes: u64,
     /// Probes that one call of a strategy may make.
     pub max_probes: u32,
     /// Calls of this plugin at the same time; further ones wait.
-    pub concurrent_calls: usize,
+    pub concurrent_calls: u32,
     pub instances: InstancePolicy,
     /// What the plugin reads as `wasi:config/store`.
     pub settings: std::collections::BTreeMap<String, String>,
 }
 
 /// How long an instance lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstancePolicy {
     /// A new instance each call: nothing survives from one query to the next.
+    #[default]
     Fresh,
     /// Instances are kept and used again, for guests whose start is expensive.
     Warm,
@@ -37,7 +38,7 @@ pub enum InstancePolicy {
 impl Default for PluginOptions {
     fn default() -> Self {
         Self {
-            deadline_ms: 500,
+            deadline_ms: 1000,
             memory_bytes: 64 << 20,
             max_output_bytes: 8 << 20,
             max_probes: 32,

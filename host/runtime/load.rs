@@ -68,7 +68,8 @@ impl Loader {
         let (component, kinds) = compiled.map_err(|error| LoadError::Compile(error.to_string()))??;
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
-            let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+            let pre =
+                self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
             let template = Template::new(kind, pre)?;
             let (description, inputs) = describe(&template).await?;
             let options = options(&description.name);
@@ -83,7 +84,7 @@ impl Loader {
                 since: SystemTime::now(),
                 inputs,
                 statistics: Statistics::default(),
-                permits: Semaphore::new(options.concurrent_calls.max(1)),
+                permits: Semaphore::new(options.concurrent_calls.max(1) as usize),
                 settings: settings.into(),
                 template,
                 warm: WarmPool::default(),
@@ -154,7 +155,8 @@ fn check_description(name: &str, version: &str, purpose: &str) -> Result<(), Loa
     }
     let numbers: Vec<&str> = version.split(['-', '+']).next().unwrap_or_default().split('.').collect();
     let is_number = |part: &&str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|byte| byte.is_ascii_digit());
-    if numbers.len() != 3 || !numbers.iter().all(is_number) || version.len() > 64 || version.contains(char::is_control) {
+    if numbers.len() != 3 || !numbers.iter().all(is_number) || version.len() > 64 || version.contains(char::is_control)
+    {
         return Err(LoadError::Description(format!("the version {version:?} must be semantic, like 1.2.3")));
     }
     if purpose.len() > 512 || purpose.contains(char::is_control) {

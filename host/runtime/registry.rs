@@ -65,7 +65,11 @@ impl Registry {
 
     /// Names of one kind, sorted.
     pub fn names(&self, kind: PluginKind) -> Vec<String> {
-        self.plugins.values().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.description.name.clone()).collect()
+        self.plugins
+            .values()
+            .filter(|plugin| plugin.kind == kind)
+            .map(|plugin| plugin.description.name.clone())
+            .collect()
     }
 
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {

@@ -23,7 +23,6 @@ const SETTLE: Duration = Duration::from_millis(150);
 const LOOK_ANYWAY: Duration = Duration::from_secs(10);
 
 /// What the runtime starts with.
-#[derive(Default)]
 pub struct RuntimeOptions {
     /// Folder for compiled code; none: compile at every start.
     pub compiled: Option<PathBuf>,
@@ -31,8 +30,17 @@ pub struct RuntimeOptions {
     pub embedded: &'static [(&'static str, &'static [u8])],
     /// Folders of `*.wasm`; a plugin in a later one wins over its namesake in an earlier one.
     pub folders: Vec<PathBuf>,
-    /// The operator's limits and settings by plugin name; what is not here has the defaults.
-    pub plugins: BTreeMap<String, PluginOptions>,
+    /// The operator's limits and settings of a plugin, by its name.
+    pub plugins: OptionsOf,
+}
+
+/// Limits and settings by plugin name.
+pub type OptionsOf = Arc<dyn Fn(&str) -> PluginOptions + Send + Sync>;
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self { compiled: None, embedded: &[], folders: vec![], plugins: Arc::new(|_| PluginOptions::default()) }
+    }
 }
 
 /// Loads, holds and swaps plugins.
@@ -41,7 +49,7 @@ pub struct Runtime {
     registry: ArcSwap<Registry>,
     embedded: &'static [(&'static str, &'static [u8])],
     folders: Vec<PathBuf>,
-    options: Arc<BTreeMap<String, PluginOptions>>,
+    options: OptionsOf,
     slots: tokio::sync::Mutex<BTreeMap<Source, Slot>>,
     retired: Mutex<Vec<Weak<Plugin>>>,
 }
@@ -87,7 +95,7 @@ impl Runtime {
             registry: ArcSwap::default(),
             embedded: options.embedded,
             folders: options.folders,
-            options: Arc::new(options.plugins),
+            options: options.plugins,
             slots: Default::default(),
             retired: Mutex::default(),
         });
@@ -197,26 +205,32 @@ impl Runtime {
         }
         let runtime = Arc::downgrade(self);
         let task = tokio::spawn(async move {
+            // Watches as long as it lives.
+            let _debouncer = debouncer;
             loop {
                 let _ = tokio::time::timeout(LOOK_ANYWAY, woken.recv()).await;
                 let Some(runtime) = runtime.upgrade() else { return };
                 runtime.refresh().await;
             }
         });
-        Ok(Watch { _debouncer: Box::new(debouncer), task })
+        Ok(Watch { task })
     }
 
     async fn load(&self, slot: &mut Slot, source: Source, bytes: Vec<u8>) -> Result<(), LoadError> {
         let began = std::time::Instant::now();
-        let (loader, options) = (self.loader.clone(), self.options.clone());
         let digest = blake3::hash(&bytes);
         slot.digest = Some(digest);
-        let options = move |name: &str| options.get(name).cloned().unwrap_or_default();
-        match loader.load(bytes.into(), &source, &options).await {
+        match self.loader.load(bytes.into(), &source, &*self.options).await {
             Ok(plugins) => {
                 for plugin in &plugins {
                     let took_ms = began.elapsed().as_millis() as u64;
-                    tracing::info!(plugin = plugin.label(), kind = plugin.kind.name(), source = source.label(), took_ms, "plugin loaded");
+                    tracing::info!(
+                        plugin = plugin.label(),
+                        kind = plugin.kind.name(),
+                        source = source.label(),
+                        took_ms,
+                        "plugin loaded"
+                    );
                 }
                 self.retired.lock().extend(slot.plugins.iter().map(Arc::downgrade));
                 slot.plugins.iter().for_each(|old| old.retire());
@@ -264,7 +278,6 @@ impl Runtime {
 
 /// Stops following when dropped.
 pub struct Watch {
-    _debouncer: Box<dyn std::any::Any + Send>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -295,5 +308,8 @@ fn read(path: &Path, (_, size, _): Stamp) -> Result<Vec<u8>, LoadError> {
 }
 
 fn read_error(path: &Path, error: &std::io::Error) -> LoadError {
-    LoadError::Read { file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), reason: error.to_string() }
+    LoadError::Read {
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        reason: error.to_string(),
+    }
 }

@@ -49,8 +49,8 @@ impl Window {
             .map(|at| (hits.chunks[at], hits.lines[at], hits.scores[at]))
             .filter(|(chunk, line, _)| legs.contains_key(chunk) && seen.insert((*chunk, *line)))
             .collect();
-        let truncated = proposed.len() > WINDOW
-            || runs.iter().any(|run| run.result.as_ref().is_ok_and(|hits| hits.truncated));
+        let truncated =
+            proposed.len() > WINDOW || runs.iter().any(|run| run.result.as_ref().is_ok_and(|hits| hits.truncated));
         let ids: Vec<ChunkId> = proposed.iter().take(WINDOW).map(|(chunk, _, _)| *chunk).collect();
         let candidates = snapshot
             .chunks(&ids)
@@ -80,9 +80,9 @@ impl Window {
         let features: Vec<Feature> = inputs.features.iter().filter_map(|name| Feature::from_name(name)).collect();
         let texts: Vec<Text> = inputs.texts.iter().filter_map(|name| Text::from_name(name)).collect();
         let needs_body = texts.contains(&Text::Body) || features.contains(&Feature::FieldBody);
-        let needs_terms = features
-            .iter()
-            .any(|feature| matches!(feature, Feature::FieldPath | Feature::FieldTitle | Feature::FieldSymbol | Feature::FieldBody));
+        let needs_terms = features.iter().any(|feature| {
+            matches!(feature, Feature::FieldPath | Feature::FieldTitle | Feature::FieldSymbol | Feature::FieldBody)
+        });
         let terms: HashSet<String> =
             if needs_terms { snapshot.terms(&query.text).into_iter().collect() } else { HashSet::new() };
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
@@ -170,10 +170,9 @@ fn legs(runs: &[ProbeRun]) -> HashMap<ChunkId, Legs> {
         for (at, (chunk, score)) in hits.chunks.iter().zip(&hits.scores).enumerate() {
             let leg = &mut legs.entry(*chunk).or_default()[run.probe.kind() as usize];
             let found = Leg { score: *score, rank: at as u32 + 1 };
-            *leg = Some(leg.map_or(found, |best| Leg {
-                score: best.score.max(found.score),
-                rank: best.rank.min(found.rank),
-            }));
+            *leg = Some(
+                leg.map_or(found, |best| Leg { score: best.score.max(found.score), rank: best.rank.min(found.rank) }),
+            );
         }
     }
     legs

@@ -91,7 +91,8 @@ fn result(
     let text = document.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();
     let line = line_of(text, candidate.line - chunk.first_line);
     let match_type = match_type(candidate);
-    let content = if match_type == "syntax" && candidate.legs[ProbeKind::Pattern as usize].is_some() { line } else { text };
+    let content =
+        if match_type == "syntax" && candidate.legs[ProbeKind::Pattern as usize].is_some() { line } else { text };
     let highlights = highlights(plan, runs, content);
     let snippet = snippet(text, content, &highlights, candidate.line - chunk.first_line);
     let context_lines = plan.request.context_lines as usize;
@@ -194,7 +195,9 @@ fn legs(candidate: &Candidate) -> BTreeMap<String, LegScore> {
     ProbeKind::ALL
         .into_iter()
         .zip(candidate.legs)
-        .filter_map(|(kind, leg)| leg.map(|leg| (kind.name().to_owned(), LegScore { score: leg.score, rank: leg.rank })))
+        .filter_map(|(kind, leg)| {
+            leg.map(|leg| (kind.name().to_owned(), LegScore { score: leg.score, rank: leg.rank }))
+        })
         .collect()
 }
 

@@ -37,7 +37,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens or creates the database and brings its tables up to date.
+    /// Opens or creates the database and brings its tables up to date. Its folder must be there.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(file)

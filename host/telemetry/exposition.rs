@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn readings_become_lines() {
-        let namespace = cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
+        let namespace =
+            cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
         let readings = Readings {
             index: IndexFigures { documents: 12, chunks: 34, bytes: 56, generation: 78 },
             plugins: vec![PluginFigures {

@@ -13,11 +13,11 @@ async fn hostile(deadline_ms: u64) -> (tempfile::TempDir, Arc<Runtime>) {
         ("hostile-strategy.wasm", fixture("hostile-strategy")),
         ("hostile-ranker.wasm", fixture("hostile-ranker")),
     ]);
-    let options = PluginOptions { deadline_ms, memory_bytes: 32 << 20, max_output_bytes: 1 << 20, ..Default::default() };
-    let plugins = ["hostile-strategy", "hostile-ranker"].map(|name| (name.to_owned(), options.clone()));
+    let options =
+        PluginOptions { deadline_ms, memory_bytes: 32 << 20, max_output_bytes: 1 << 20, ..Default::default() };
     let options = RuntimeOptions {
         folders: vec![folder.path().to_owned()],
-        plugins: plugins.into_iter().collect(),
+        plugins: Arc::new(move |_| options.clone()),
         ..RuntimeOptions::default()
     };
     (folder, Runtime::start(options).await.unwrap())

@@ -146,10 +146,7 @@ async fn a_file_that_is_no_plugin_is_refused_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_files_of_one_name_are_told_apart() {
-    let folder = folder_of(&[
-        ("a.wasm", fixture("versioned-ranker-v1")),
-        ("b.wasm", fixture("versioned-ranker-v2")),
-    ]);
+    let folder = folder_of(&[("a.wasm", fixture("versioned-ranker-v1")), ("b.wasm", fixture("versioned-ranker-v2"))]);
     let runtime = runtime_over(&folder).await;
     assert_eq!(answering_version(&runtime).await, 1);
     let registry = runtime.registry();

@@ -10,7 +10,11 @@ use futures::future::BoxFuture;
 
 fn built(folder: &str, name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(".built").join(format!("{name}.wasm"));
-    assert!(path.exists(), "{} is missing: run `cargo xtask test` once, it builds plugins and fixtures", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask test` once, it builds plugins and fixtures",
+        path.display()
+    );
     path
 }
 

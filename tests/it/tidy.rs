@@ -117,8 +117,19 @@ fn files_stay_short_and_say_what_they_are_for() {
 #[test]
 fn nothing_new_at_the_top() {
     let known = [
-        "Cargo.toml", "Cargo.lock", "host", "plugins", "wit", "examples", "tests", "benches", "README.md", "LICENSE",
-        "CHANGELOG.md", "xtask", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "host",
+        "plugins",
+        "wit",
+        "examples",
+        "tests",
+        "benches",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "xtask",
+        "target",
     ];
     let new: Vec<String> = fs::read_dir(root())
         .unwrap()

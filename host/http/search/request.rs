@@ -138,7 +138,8 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
         directories: fields::directories(body.directories.unwrap_or_default(), violations),
     };
     let threshold = body.similarity_threshold;
-    let threshold = threshold.map(|given| fields::within("similarity_threshold", Some(given), 0.0, 0.0, 1.0, violations));
+    let threshold =
+        threshold.map(|given| fields::within("similarity_threshold", Some(given), 0.0, 0.0, 1.0, violations));
     let weights = weights(body.semantic_weight, body.syntax_weight, violations);
     if let Some(ranker) = &body.ranker
         && (ranker.is_empty() || ranker.len() > 64)
@@ -178,7 +179,8 @@ fn query(given: Option<String>, readable: bool, violations: &mut Vec<Violation>)
     if trimmed.is_empty() {
         violations.push(Violation::new("query", "is empty"));
     } else if trimmed.len() > MAX_QUERY {
-        violations.push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
+        violations
+            .push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
     } else if trimmed.contains('\0') {
         violations.push(Violation::new("query", "has a NUL character"));
     }

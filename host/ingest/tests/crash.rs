@@ -1,4 +1,10 @@
+//! Losing the process, the index, or its patience: nothing acknowledged is lost.
+
+use std::time::Instant;
+
 use super::*;
+use crate::index::{Index, Snapshot};
+use crate::query::{PatternProbe, PatternSyntax, Probe, Scope};
 use crate::store::DocumentStore;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,4 +134,50 @@ async fn an_index_of_another_store_is_refused() {
     let other = World::new();
     let error = Ingest::start(other.store().await, recorder, other.config()).await.err().unwrap();
     assert!(matches!(error, IngestError::IndexAhead { index: 1, store: 0 }), "{error}");
+}
+
+/// Paths in which a literal is found.
+fn found(snapshot: &Snapshot, literal: &str) -> Vec<String> {
+    let probe = Probe::Pattern(PatternProbe {
+        pattern: literal.into(),
+        syntax: PatternSyntax::Literal,
+        case_sensitive: true,
+        whole_word: false,
+        limit: 100,
+    });
+    let hits = snapshot.probe(&probe, &Scope::default(), Instant::now() + Duration::from_secs(60)).unwrap();
+    let chunks = snapshot.chunks(&hits.chunks).into_iter().flatten();
+    chunks.map(|chunk| chunk.document.path.to_string()).collect()
+}
+
+/// The real index: everything acknowledged is found again though its folder was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_index_follows_and_catches_up() {
+    let world = World::new();
+    world.write("src/lib.rs", "pub fn curry_leaf() {}\n");
+    world.write("notes.md", "# Spices\n\ncurry_leaf and cardamom\n");
+    let folder = world.data.path().join("index");
+    let sink = Arc::new(Index::open(&folder).unwrap());
+    let ingest = Ingest::start(world.store().await, Arc::clone(&sink), world.config()).await.unwrap();
+    let task = index(&ingest, &world).await;
+    assert!(task.progress.chunks >= 2);
+    ingest.put_documents(vec![post("posted", "curry_leaf again")]).await.unwrap();
+    let mut paths = found(&sink.snapshot(), "curry_leaf");
+    paths.sort();
+    assert_eq!(paths, ["notes.md", "posted", "src/lib.rs"]);
+    world.write("notes.md", "nothing of that\n");
+    index(&ingest, &world).await;
+    ingest.remove_documents(&["posted".into()]).await.unwrap();
+    assert_eq!(found(&sink.snapshot(), "curry_leaf"), ["src/lib.rs"]);
+    let last = ingest.store.last_sequence().await.unwrap();
+    assert_eq!((sink.applied(), last), (5, 5));
+    ingest.shutdown().await;
+    drop((ingest, sink));
+
+    fs::remove_dir_all(&folder).unwrap();
+    let sink = Arc::new(Index::open(&folder).unwrap());
+    let ingest = Ingest::start(world.store().await, Arc::clone(&sink), world.config()).await.unwrap();
+    ingest.caught_up().await.unwrap();
+    assert_eq!(found(&sink.snapshot(), "curry_leaf"), ["src/lib.rs"]);
+    assert_eq!(sink.snapshot().stats().documents, 2);
 }

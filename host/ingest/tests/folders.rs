@@ -1,3 +1,5 @@
+//! Folders: what is found, what is left out, what is news, who waits for whom.
+
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -25,8 +27,6 @@ async fn what_changes_is_followed_and_nothing_else_is_read() {
     assert_eq!(recorder.paths(), ["a.rs", "sub/b.py", "sub/c.md"]);
     let root = ingest.store.roots().await.unwrap().remove(0);
     assert!(root.last_indexed.is_some());
-    let document = ingest.store.document(root.id, "sub/c.md").await.unwrap().unwrap();
-    assert_eq!((document.language.as_deref(), document.title.as_deref()), (Some("markdown"), Some("See")));
 
     assert_eq!(counted(&index(&ingest, &world).await), (0, 3, 0));
     assert_eq!(recorder.prepared.load(Ordering::Relaxed), 3);
@@ -253,4 +253,31 @@ async fn a_folder_that_vanishes_keeps_its_documents() {
     let error = run_error(&ingest, request(&folder)).await;
     assert!(matches!(error, IngestError::NotAllowed { .. }));
     assert_eq!(recorder.paths(), ["a.rs"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_folder_is_followed() {
+    let world = World::new();
+    let (ingest, recorder) = world.start().await;
+    world.write("a.rs", "x");
+    world.write("old/b.rs", "x");
+    let watched = IndexRequest { watch: true, ..request(world.source.path()) };
+    run(&ingest, watched.clone()).await;
+    run(&ingest, watched).await;
+    assert_eq!(recorder.paths(), ["a.rs", "old/b.rs"]);
+
+    world.write("a.rs", "changed");
+    world.write("new/deep/c.rs", "x");
+    world.write("new/.hidden", "x");
+    fs::remove_dir_all(world.source.path().join("old")).unwrap();
+    let mut followed = ingest.followed();
+    while recorder.paths() != ["a.rs", "new/deep/c.rs"] || recorder.texts()["a.rs"] != "changed" {
+        followed.changed().await.unwrap();
+    }
+    world.write(".gitignore", "new\n");
+    while recorder.paths() != ["a.rs"] {
+        followed.changed().await.unwrap();
+    }
+    assert_eq!(ingest.tasks(10).await.unwrap().len(), 2);
+    ingest.shutdown().await;
 }

@@ -1,3 +1,5 @@
+//! Posted documents: acknowledged, refused, and all at once.
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
