@@ -24,7 +24,10 @@ async fn main() -> anyhow::Result<()> {
         modified: None,
     };
     let documents = vec![
-        document("src/retry.rs", "/// Waits longer after each failure.\nfn back_off(attempt: u32) -> Duration { todo!() }\n"),
+        document(
+            "src/retry.rs",
+            "/// Waits longer after each failure.\nfn back_off(attempt: u32) -> Duration { todo!() }\n",
+        ),
         document("docs/cooking.md", "# Soup\n\nBoil water, add salt.\n"),
     ];
     app.ingest.put_documents(documents).await?;
