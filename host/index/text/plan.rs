@@ -98,9 +98,13 @@ impl Planner<'_> {
                 self.push_fields(&mut clauses, &term, weight * count);
             }
         }
-        for term in last.iter().flat_map(|word| terms_of(word)) {
-            for (term, weight) in self.alternatives(term, true)? {
-                self.push_fields(&mut clauses, &term, weight);
+        if let Some(last) = last {
+            let ends = last.parts.last().map(|(_, part)| part);
+            for term in terms_of(last) {
+                let prefix = last.whole.as_deref() == Some(term) || ends.is_some_and(|part| part == term);
+                for (term, weight) in self.alternatives(term, prefix)? {
+                    self.push_fields(&mut clauses, &term, weight);
+                }
             }
         }
         Ok(Box::new(BooleanQuery::new(clauses)))

@@ -147,10 +147,8 @@ impl Graph {
             return false;
         }
         let mut pending = self.pending.lock();
-        for entry in &batch {
-            pending.remove(&entry.info.sequence);
-        }
-        self.pending_vectors.store(vectors(pending.values()), Ordering::Relaxed);
+        let gone = batch.iter().filter_map(|entry| pending.remove(&entry.info.sequence)).collect::<Vec<_>>();
+        self.pending_vectors.fetch_sub(vectors(gone.iter()), Ordering::Relaxed);
         true
     }
 
@@ -345,10 +343,6 @@ impl Graph {
     /// Grows to the end, whatever the writer does.
     pub(crate) fn grow_fully(&self) {
         while self.grow() {}
-    }
-
-    pub(crate) fn set_expansion(&self, expansion: usize) {
-        self.state.write().index.change_expansion_search(expansion);
     }
 
     /// As if the process ended in order.
