@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use self::request::{SearchBody, to_request};
-use crate::cache::Source;
 use crate::http::problem::{Problem, ProblemDocument, code_of};
 use crate::http::{Name, Shared, body};
 use crate::service::answer::SearchResponse;
@@ -64,7 +63,7 @@ pub(super) async fn search(
         }
     };
     let elapsed = start.elapsed();
-    shared.metrics.searched(label(&strategy), source(answer.cache), elapsed, &answer.timings);
+    shared.metrics.searched(label(&strategy), answer.cache, elapsed, &answer.timings);
     Ok(to_response(answer, elapsed))
 }
 
@@ -72,15 +71,6 @@ pub(super) async fn search(
 fn label(strategy: &str) -> &str {
     let strategy = strategy.strip_prefix("strategy-").unwrap_or(strategy);
     if strategy == "search" { "smart" } else { strategy }
-}
-
-fn source(status: CacheStatus) -> Source {
-    match status {
-        CacheStatus::Hit => Source::Hit,
-        CacheStatus::Miss => Source::Miss,
-        CacheStatus::Coalesced => Source::Coalesced,
-        CacheStatus::Uncacheable => Source::Uncacheable,
-    }
 }
 
 fn to_response(answer: Answer, elapsed: Duration) -> Response {
