@@ -16,6 +16,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
 
+use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry::RouteMetrics;
 
@@ -28,13 +29,14 @@ const MAX_CLIENT_ID: usize = 128;
 #[derive(Clone)]
 pub(super) struct Edge {
     pub(super) metrics: RouteMetrics,
+    pub(super) hosts: Hosts,
 }
 
 impl<Inner> Layer<Inner> for Edge {
     type Service = EdgeService<Inner>;
 
     fn layer(&self, inner: Inner) -> Self::Service {
-        EdgeService { inner, metrics: self.metrics.clone() }
+        EdgeService { inner, metrics: self.metrics.clone(), hosts: self.hosts }
     }
 }
 
@@ -42,6 +44,7 @@ impl<Inner> Layer<Inner> for Edge {
 pub(super) struct EdgeService<Inner> {
     inner: Inner,
     metrics: RouteMetrics,
+    hosts: Hosts,
 }
 
 impl<Inner> Service<Request> for EdgeService<Inner>
@@ -63,9 +66,17 @@ where
         let method = name(request.method());
         let metrics = self.metrics.clone();
         let in_flight = metrics.begin();
-        let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let allowed = origin::check(self.hosts, request.headers());
+        let handled = match allowed {
+            Ok(()) => Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind()),
+            Err(problem) => Err(problem),
+        };
         Box::pin(async move {
-            let mut response = match handled.await {
+            let handled = match handled {
+                Ok(handled) => handled.await,
+                Err(problem) => Ok(Ok(problem_with_id(problem, &id))),
+            };
+            let mut response = match handled {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 // The panic hook has logged where.
