@@ -13,6 +13,8 @@ pub use exposition::{IndexFigures, PluginFigures, Readings};
 pub use latency::{Latency, LatencyFigures};
 pub use metrics::{Metrics, RouteMetrics, SearchFigures};
 
+use std::io::IsTerminal;
+
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -42,7 +44,9 @@ pub enum TelemetryError {
 pub fn start_log(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| TelemetryError::Filter { filter: filter.to_owned(), reason: error.to_string() })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for terminals; a file or another program would find escape codes in the lines.
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Text => registry.with(lines).try_init(),
