@@ -6,6 +6,8 @@ mod contract;
 mod durability;
 mod hostile;
 mod reload;
+mod requests;
 mod runtime;
+mod search;
 mod support;
 mod tidy;
