@@ -4,6 +4,7 @@
 
 mod contract;
 mod durability;
+mod faults;
 mod hostile;
 mod reload;
 mod requests;
