@@ -11,4 +11,5 @@ mod requests;
 mod runtime;
 mod search;
 mod support;
+mod swap;
 mod tidy;
