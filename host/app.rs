@@ -64,6 +64,7 @@ pub struct App {
     last_indexed: Arc<RwLock<Option<String>>>,
     closing: CancellationToken,
     ready: AtomicBool,
+    hosts: http::Hosts,
     drain: Duration,
     _watch: Option<Watch>,
     _lock: std::fs::File,
@@ -107,6 +108,7 @@ impl App {
             last_indexed: Arc::default(),
             closing: CancellationToken::new(),
             ready: AtomicBool::new(false),
+            hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
             drain: Duration::from_millis(settings.server.drain_ms),
             _watch: watch,
             _lock: lock,
@@ -150,7 +152,7 @@ impl App {
 
     /// The router over this server.
     pub fn router(self: &Arc<Self>) -> axum::Router {
-        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone() };
+        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone(), hosts: self.hosts };
         http::router(self.clone(), options)
     }
 

@@ -171,34 +171,8 @@ impl Cache {
         if let Some(entry) = self.lookup(&namespace, digest).await {
             return Ok((entry, Source::Hit));
         }
-        let epoch = namespace.epoch.load(Ordering::Acquire);
-        let key = Key { namespace: namespace.number, epoch, digest };
-        let computed_here = AtomicBool::new(false);
-        let flight = async {
-            computed_here.store(true, Ordering::Relaxed);
-            namespace.misses.fetch_add(1, Ordering::Relaxed);
-            let computed = compute.await.map_err(Unstored::Failed)?;
-            let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
-            if computed.keep && !cleared_meanwhile {
-                Ok(Stored { entry: computed.entry, namespace: namespace.clone() })
-            } else {
-                Err(Unstored::NotKept(computed.entry))
-            }
-        };
-        let landed = self.entries.try_get_with(key, flight).await;
-        let computed_here = computed_here.into_inner();
-        if !computed_here {
-            namespace.coalesced.fetch_add(1, Ordering::Relaxed);
-        }
-        let source = if computed_here { Source::Miss } else { Source::Coalesced };
-        match landed {
-            Ok(stored) => Ok((stored.entry, source)),
-            Err(unstored) => match &*unstored {
-                Unstored::Failed(error) => Err(error.clone()),
-                Unstored::NotKept(entry) if computed_here => Ok((entry.clone(), Source::Uncacheable)),
-                Unstored::NotKept(entry) => Ok((entry.clone(), source)),
-            },
-        }
+        // Boxed, because the state of a flight is large and every hit would carry room for it.
+        Box::pin(self.compute(&namespace, digest, compute)).await
     }
 
     /// Forgets a namespace, or with none everything. Gives the number of live entries that were dropped;
@@ -244,6 +218,41 @@ impl Cache {
             entries: self.entries.entry_count(),
             bytes: self.entries.weighted_size(),
             capacity_bytes: self.capacity_bytes,
+        }
+    }
+
+    async fn compute<E, F>(&self, namespace: &Arc<Namespace>, digest: Digest, compute: F) -> Result<(Entry, Source), E>
+    where
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Computed, E>>,
+    {
+        let epoch = namespace.epoch.load(Ordering::Acquire);
+        let key = Key { namespace: namespace.number, epoch, digest };
+        let computed_here = AtomicBool::new(false);
+        let flight = async {
+            computed_here.store(true, Ordering::Relaxed);
+            namespace.misses.fetch_add(1, Ordering::Relaxed);
+            let computed = compute.await.map_err(Unstored::Failed)?;
+            let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
+            if computed.keep && !cleared_meanwhile {
+                Ok(Stored { entry: computed.entry, namespace: namespace.clone() })
+            } else {
+                Err(Unstored::NotKept(computed.entry))
+            }
+        };
+        let landed = self.entries.try_get_with(key, flight).await;
+        let computed_here = computed_here.into_inner();
+        if !computed_here {
+            namespace.coalesced.fetch_add(1, Ordering::Relaxed);
+        }
+        let source = if computed_here { Source::Miss } else { Source::Coalesced };
+        match landed {
+            Ok(stored) => Ok((stored.entry, source)),
+            Err(unstored) => match &*unstored {
+                Unstored::Failed(error) => Err(error.clone()),
+                Unstored::NotKept(entry) if computed_here => Ok((entry.clone(), Source::Uncacheable)),
+                Unstored::NotKept(entry) => Ok((entry.clone(), source)),
+            },
         }
     }
 

@@ -14,6 +14,8 @@ mod fields;
 mod indexing;
 /// The description of the API.
 mod openapi;
+/// Who may ask at all.
+mod origin;
 /// Loaded plugins.
 mod plugins;
 /// The one shape of every failure.
@@ -31,6 +33,7 @@ pub use backend::{
     Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
     PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
 };
+pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
 pub use serve::{Stopped, serve};
@@ -53,6 +56,8 @@ pub struct Options {
     pub metrics: Arc<Metrics>,
     /// Cancelled when the server stops: event streams end, `/readyz` says no.
     pub closing: CancellationToken,
+    /// Which `Host` is answered.
+    pub hosts: Hosts,
 }
 
 /// What every handler can reach.
@@ -65,8 +70,8 @@ struct Shared {
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
 /// `index`, `stats`, `health`, `performance` or `cache` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
-    let Options { metrics, closing } = options;
-    let edge = |route: &'static str| Edge { metrics: metrics.route(route) };
+    let Options { metrics, closing, hosts } = options;
+    let edge = |route: &'static str| Edge { metrics: metrics.route(route), hosts };
     let mut router = Router::new();
     for (path, methods) in routes() {
         router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));

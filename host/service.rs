@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::cache::{Cache, Computed, Entry, Source};
+use crate::cache::{Cache, Computed, Entry};
 use crate::index::{Index, Snapshot};
 use crate::query::Query;
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
@@ -57,7 +57,7 @@ impl Service {
         let plan = self.plan(request)?;
         let namespace = plan.namespace();
         let key = plan.key();
-        if let Some(entry) = self.cache.get(&namespace, key).await {
+        if let Some(entry) = self.cache.get(namespace, key).await {
             return Ok(Answer::from_cache(entry, began));
         }
         let mut timings = Vec::new();
@@ -65,8 +65,8 @@ impl Service {
             let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, &mut timings)).await;
             computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
         };
-        let (entry, source) = self.cache.get_or_compute(&namespace, key, compute).await?;
-        Ok(Answer { body: entry.body, etag: entry.etag, cache: source.into(), timings })
+        let (entry, source) = self.cache.get_or_compute(namespace, key, compute).await?;
+        Ok(Answer { body: entry.body, etag: entry.etag, cache: source, timings })
     }
 
     /// Takes the one look at registry and index that the whole query lives with.
@@ -126,9 +126,9 @@ struct Plan {
 
 impl Plan {
     /// Answers of one strategy live and die together.
-    fn namespace(&self) -> String {
+    fn namespace(&self) -> &str {
         let name = &self.strategy.description.name;
-        name.strip_prefix("strategy-").unwrap_or(name).to_owned()
+        name.strip_prefix("strategy-").unwrap_or(name)
     }
 
     /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
@@ -138,9 +138,7 @@ impl Plan {
         hasher.update(self.strategy.identity.as_bytes());
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
-        // Names and aliases of the same plugins are the same question.
-        let canonical = SearchRequest { strategy: String::new(), ranker: None, ..self.request.clone() };
-        hasher.update(format!("{canonical:?}").as_bytes());
+        self.request.hash_into(&mut hasher);
         *hasher.finalize().as_bytes()
     }
 
@@ -203,16 +201,40 @@ pub struct SearchRequest {
     pub explain: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheStatus {
-    Hit,
-    /// Computed for this request.
-    Miss,
-    /// Waited for the same computation of another request.
-    Coalesced,
-    /// Computed, but not kept (degraded answers).
-    Uncacheable,
+impl SearchRequest {
+    /// All that the answer depends on, except the names of the plugins: their identities stand for them,
+    /// and names and aliases of the same plugin are the same question.
+    fn hash_into(&self, hasher: &mut blake3::Hasher) {
+        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain } = self;
+        let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
+        let numbers = [*limit, *offset, *max_results, *context_lines];
+        for number in numbers {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
+        hasher.update(&[u8::from(similarity_threshold.is_some())]);
+        hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
+        // Lengths in front, so that no two lists of texts look alike.
+        let mut texts = |texts: &mut dyn ExactSizeIterator<Item = &str>| {
+            hasher.update(&(texts.len() as u64).to_le_bytes());
+            for text in texts {
+                hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+            }
+        };
+        texts(&mut std::iter::once(text.as_str()));
+        texts(&mut scope.file_types.iter().map(String::as_str));
+        texts(&mut scope.directories.iter().map(String::as_str));
+        texts(&mut parameters.iter().map(|(name, _)| name.as_str()));
+        texts(&mut parameters.iter().map(|(_, value)| value.as_str()));
+        texts(&mut weights.iter().map(|(name, _)| name.as_str()));
+        for (_, weight) in weights {
+            hasher.update(&weight.to_le_bytes());
+        }
+    }
 }
+
+/// How an answer came about.
+pub use crate::cache::Source as CacheStatus;
 
 /// What goes to the client. The body is the same for every client that asks the same of the same
 /// plugins and index; all that differs from call to call is beside it.
@@ -230,17 +252,6 @@ impl Answer {
     fn from_cache(entry: Entry, began: Instant) -> Self {
         let timings = vec![("cache", began.elapsed())];
         Self { body: entry.body, etag: entry.etag, cache: CacheStatus::Hit, timings }
-    }
-}
-
-impl From<Source> for CacheStatus {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Hit => CacheStatus::Hit,
-            Source::Miss => CacheStatus::Miss,
-            Source::Coalesced => CacheStatus::Coalesced,
-            Source::Uncacheable => CacheStatus::Uncacheable,
-        }
     }
 }
 

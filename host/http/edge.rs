@@ -16,6 +16,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
 
+use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry::RouteMetrics;
 
@@ -28,13 +29,14 @@ const MAX_CLIENT_ID: usize = 128;
 #[derive(Clone)]
 pub(super) struct Edge {
     pub(super) metrics: RouteMetrics,
+    pub(super) hosts: Hosts,
 }
 
 impl<Inner> Layer<Inner> for Edge {
     type Service = EdgeService<Inner>;
 
     fn layer(&self, inner: Inner) -> Self::Service {
-        EdgeService { inner, metrics: self.metrics.clone() }
+        EdgeService { inner, metrics: self.metrics.clone(), hosts: self.hosts }
     }
 }
 
@@ -42,6 +44,7 @@ impl<Inner> Layer<Inner> for Edge {
 pub(super) struct EdgeService<Inner> {
     inner: Inner,
     metrics: RouteMetrics,
+    hosts: Hosts,
 }
 
 impl<Inner> Service<Request> for EdgeService<Inner>
@@ -63,9 +66,17 @@ where
         let method = name(request.method());
         let metrics = self.metrics.clone();
         let in_flight = metrics.begin();
-        let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let allowed = origin::check(self.hosts, request.headers());
+        let handled = match allowed {
+            Ok(()) => Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind()),
+            Err(problem) => Err(problem),
+        };
         Box::pin(async move {
-            let mut response = match handled.await {
+            let handled = match handled {
+                Ok(handled) => handled.await,
+                Err(problem) => Ok(Ok(problem_with_id(problem, &id))),
+            };
+            let mut response = match handled {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 // The panic hook has logged where.
@@ -112,12 +123,20 @@ fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     (!bytes.is_empty() && bytes.len() <= MAX_CLIENT_ID && bytes.iter().all(harmless)).then(|| id.clone())
 }
 
-/// Unique among processes by a random prefix, within one by a counter: no random numbers per request.
+/// Unique among processes by a random prefix, within one by a counter (its digits from the least on): no
+/// random numbers and no formatting per request.
 fn new_id() -> HeaderValue {
     static PREFIX: LazyLock<String> = LazyLock::new(|| uuid::Uuid::new_v4().simple().to_string()[..12].to_owned());
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = format!("{}-{:x}", *PREFIX, NEXT.fetch_add(1, Ordering::Relaxed));
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    let mut number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut id = Vec::with_capacity(PREFIX.len() + 17);
+    id.extend_from_slice(PREFIX.as_bytes());
+    id.push(b'-');
+    while number > 0 {
+        id.push(b"0123456789abcdef"[(number & 15) as usize]);
+        number >>= 4;
+    }
+    HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// Bounded by design: metrics keep a series for each.

@@ -64,6 +64,7 @@ pub(super) enum Code {
     BodyTooLarge,
     BodyTooSlow,
     UnsupportedMediaType,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     UnknownStrategy,
@@ -95,6 +96,7 @@ impl Code {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
             }
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "this request is not taken"),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "there is nothing here"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")

@@ -54,10 +54,13 @@ impl Embedder {
     }
 }
 
-/// What stands for a chunk in vector space: title or file name, names, and its text.
+/// What stands for a chunk in vector space: title or file name, names, and its text. The names are worth
+/// .03 nDCG@10 on CoSQA's functions, although they are in the text as well.
 pub(crate) fn text_of(title: Option<&str>, path: &str, chunk: &Chunk, content: &str) -> String {
     let body = content.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();
-    let head = title.unwrap_or_else(|| super::language::file_name(path));
+    // The name of a file says something; the bare id of a posted document does not.
+    let file_name = || super::language::extension(path).map_or("", |_| super::language::file_name(path));
+    let head = title.unwrap_or_else(file_name);
     let mut text = String::with_capacity(head.len() + body.len().min(MAX_BYTES) + 64);
     text.push_str(head);
     for name in chunk.names() {

@@ -7,6 +7,12 @@ use std::ops::Range;
 use super::{Snapshot, pattern, tokenize};
 use crate::query::{PatternProbe, PatternSyntax, Probe, TextProbe};
 
+/// Lucene's English stop words (they are their own stems): found like any term, but not worth a mark.
+const STOP_WORDS: [&str; 33] = [
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
+    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
+];
+
 impl Snapshot {
     /// Byte ranges of `text` that the probe matches, in order, at most `limit`. A vector probe matches
     /// nowhere in particular; a pattern that does not compile matches nowhere.
@@ -33,9 +39,9 @@ fn terms(probe: &TextProbe, text: &str, limit: usize) -> Vec<Range<usize>> {
     let wanted: Vec<String> = tokenize::terms(&probe.text);
     let last = wanted.last().cloned().unwrap_or_default();
     // Marking every "the" helps nobody, unless there is nothing else to mark.
-    let only_stop_words = wanted.iter().all(|term| tokenize::is_stop_word(term));
+    let only_stop_words = wanted.iter().all(|term| STOP_WORDS.contains(&term.as_str()));
     let wanted: HashSet<String> =
-        wanted.into_iter().filter(|term| only_stop_words || !tokenize::is_stop_word(term)).collect();
+        wanted.into_iter().filter(|term| only_stop_words || !STOP_WORDS.contains(&term.as_str())).collect();
     let matches = |term: &str| wanted.contains(term) || (probe.prefix && !last.is_empty() && term.starts_with(&last));
     tokenize::occurrences(text, matches, limit)
 }

@@ -20,7 +20,7 @@ pub(crate) fn is_all(scope: &Scope) -> bool {
 
 pub(crate) fn holds(scope: &Scope, document: &DocumentInfo) -> bool {
     let types = &scope.file_types;
-    let has_type = || extension(&document.path).is_some_and(|extension| types.iter().any(|name| *name == extension));
+    let has_type = || extension(&document.path).is_some_and(|extension| types.contains(&extension));
     let below = |folder: &String| {
         let rest = document.path.strip_prefix(folder.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

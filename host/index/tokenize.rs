@@ -4,28 +4,17 @@
 //! A word is a run of letters, digits and underscores. A word of several parts (`getUserName`,
 //! `snake_case`, `utf8`) gives itself as a whole, at the position of its first part, and its parts at
 //! following positions; a plain word gives one token. Everything is lower-cased and reduced by the
-//! English Snowball stemmer. Ideographs and kana are parts of their own, as they have no word borders.
+//! English Snowball stemmer. Stop words stay: they make phrases exact, their weight in a ranking is next
+//! to nothing, and many are keywords (leaving out `if` and `not` costs .01 nDCG@10 on CoSQA). Ideographs and kana are parts of their own, as they have no word borders.
 
 use tantivy::tokenizer::{Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer};
 
 /// Longer terms are no words (hashes, encoded data) and are dropped.
 const MAX_TERM_BYTES: usize = 64;
 
-/// Lucene's English stop words. They stay in the index, so that phrases are exact; a ranked query
-/// leaves them out when it has other terms.
-const STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
-    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
-];
-
 /// The analyzer of all text fields.
 pub(crate) fn analyzer() -> TextAnalyzer {
     TextAnalyzer::builder(CodeTokenizer::default()).filter(Stemmer::default()).build()
-}
-
-/// Whether a term of the analyzer stands for a stop word; these are their own stems.
-pub(crate) fn is_stop_word(term: &str) -> bool {
-    STOP_WORDS.contains(&term)
 }
 
 /// One word of a query.
@@ -322,13 +311,5 @@ mod tests {
         assert_eq!(found[0], Word { whole: None, parts: vec![part(0, "open")] });
         assert_eq!(found[1], Word { whole: Some("getus".into()), parts: vec![part(1, "get"), part(2, "user")] });
         assert_eq!(found[2], Word { whole: Some("__init__".into()), parts: vec![part(3, "init")] });
-    }
-
-    #[test]
-    fn stop_words_are_known_by_their_stems() {
-        for word in STOP_WORDS {
-            let term = terms(word).remove(0);
-            assert!(is_stop_word(&term), "{word} -> {term}");
-        }
     }
 }

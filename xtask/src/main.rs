@@ -104,15 +104,21 @@ fn serve(root: &Path, toolchain: Choice, path: Option<PathBuf>, extra: Vec<OsStr
     run(command.args(extra), "see the message above; a port in use: cargo xtask serve -- --listen 127.0.0.1:8001")
 }
 
-/// The host's tests come last, so that the last line printed is the test runner's own summary.
+/// All stages run, so that one run shows all failures. The host's tests come last, so that the last line
+/// printed is the test runner's own summary.
 fn test(root: &Path, toolchain: Choice, extra: Vec<OsString>) -> Result<(), Failure> {
     toolchain::require_cpp()?;
     components::plugins(root, toolchain)?;
     components::fixtures(root, toolchain)?;
-    let remedy = "a test failed or did not compile: its message is above";
-    run(cargo(root).args(["test", "--workspace", "--exclude", "corsac", "--tests"]), remedy)?;
-    run(cargo(root).args(["test", "--doc"]), remedy)?;
-    run(cargo(root).args(["test", "--tests"]).args(extra), remedy)
+    let stage = |arguments: &[&str], extra: &[OsString]| {
+        let mut command = cargo(root);
+        command.args(["test", "--no-fail-fast"]).args(arguments).args(extra);
+        run(&mut command, "a test failed or did not compile: its message is above")
+    };
+    let guests = stage(&["--workspace", "--exclude", "corsac", "--tests"], &[]);
+    let examples_in_docs = stage(&["--doc"], &[]);
+    let host = stage(&["--tests"], &extra);
+    guests.and(examples_in_docs).and(host)
 }
 
 fn lint(root: &Path) -> Result<(), Failure> {

@@ -69,21 +69,22 @@ pub struct SearchBody {
     /// Whatever else the strategy and the ranker know, such as `rrf_k`: text, numbers or booleans.
     #[schema(value_type = Option<BTreeMap<String, Object>>, example = json!({"rrf_k": 60}))]
     pub parameters: Option<BTreeMap<String, Value>>,
-    /// Accepted for clients of the earlier API, without effect; so are the fields after it.
+    /// Accepted for clients of the earlier API, without effect; so are the fields after it. Boxed, so that
+    /// what nobody uses costs every request only a pointer.
     #[schema(value_type = Option<Object>, deprecated)]
-    pub model: Option<Value>,
+    pub model: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub language: Option<Value>,
+    pub language: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub expand_query: Option<Value>,
+    pub expand_query: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub search_modes: Option<Value>,
+    pub search_modes: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub enable_expansion: Option<Value>,
+    pub enable_expansion: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub confidence_threshold: Option<Value>,
+    pub confidence_threshold: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
-    pub context: Option<Value>,
+    pub context: Option<Box<Value>>,
 }
 
 /// All names of `SearchBody`, those that clients should use first. A test compares.

@@ -68,10 +68,18 @@ pub(super) fn pack(segments: Vec<Segment>, content: &str, lines: &Lines) -> Vec<
 
 fn merge(segments: Vec<Segment>, content: &str, lines: &Lines) -> Vec<Segment> {
     let mut merged: Vec<Segment> = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let blank = (segment.first..segment.end).all(|line| lines.is_blank(content, line));
+    for mut segment in segments {
+        if let Some(last) = merged.last_mut() {
+            // Blank lines end a chunk rather than begin one.
+            let text = (segment.first..segment.end).find(|line| !lines.is_blank(content, *line));
+            segment.first = text.unwrap_or(segment.end);
+            last.end = segment.first;
+            if segment.first == segment.end {
+                last.symbols.extend(segment.symbols);
+                continue;
+            }
+        }
         match merged.last_mut() {
-            Some(last) if blank && segment.symbols.is_empty() => last.end = segment.end,
             Some(last) if belongs(last, &segment, content, lines) => {
                 last.end = segment.end;
                 last.symbols.extend(segment.symbols);

@@ -15,8 +15,8 @@ pub(super) type Expansion = Vec<(String, f32)>;
 
 /// More alternatives than this are noise.
 const MAX_ALTERNATIVES: usize = 48;
-/// Terms looked at before the best are chosen.
-const MAX_CONSIDERED: usize = 4096;
+/// Terms looked at in a segment before the best are chosen.
+const MAX_CONSIDERED: usize = 1 << 16;
 
 /// Terms within an edit distance of 1 or 2 (a transposition counts one), the term itself first.
 pub(super) fn similar(

@@ -114,6 +114,8 @@ fn terms_may_be_off_by_an_edit_or_a_prefix() {
     check("retrieva", 0, true, &["a", "b"]);
     check("retrieval doc", 0, true, &["a", "b", "d"]);
     check("bounadr", 1, true, &["c"]);
+    check("x_bound", 0, true, &["c"]);
+    check("bound_x", 0, true, &[]);
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! Σ weight / (k + rank), k = 60 (Cormack et al. 2009; parameter `rrf_k`).
 //!
 //! The request's weights `semantic` (default 0.6) and `syntax` (default 0.4) are those of the two
-//! sides; a side of several legs shares its weight out. A sentence is no pattern: for prose the syntax
-//! side is BM25 over its words, and the definitions of the names in it.
+//! sides; a side of several legs shares its weight out. The semantic side is what `strategy-semantic`
+//! runs. A sentence is no pattern: for prose the syntax side is BM25 over its words, and the
+//! definitions of the names in it.
 
 pub use strategy_kit::{Hits, PluginError, Probe, Proposal, Query, RetrievalError};
 
-use strategy_kit::plan::{Leg, run, weight};
+use strategy_kit::plan::{Leg, by_meaning, run, weight};
 use strategy_kit::shape::{Shape, identifier, shape};
 use strategy_kit::{PatternSyntax, SymbolMatch, TermMatch};
 
@@ -20,7 +21,7 @@ pub fn propose(
     retrieve: impl Fn(&[Probe]) -> Vec<Result<Hits, RetrievalError>>,
 ) -> Result<Proposal, PluginError> {
     let (semantic, syntax) = (weight(query, "semantic", 0.6), weight(query, "syntax", 0.4));
-    let mut legs = vec![Leg::semantic(query, semantic)];
+    let mut legs = by_meaning(query, semantic);
     legs.extend(syntax_legs(query, syntax));
     run(query, Some("hybrid"), legs, retrieve)
 }
@@ -28,7 +29,7 @@ pub fn propose(
 /// The legs of the syntax side; the first is the one that carries it.
 fn syntax_legs(query: &Query, side: f32) -> Vec<Leg> {
     let text = query.text.trim();
-    let words = |share: f32| Leg::text(query, text, TermMatch::Any, &[], side * share);
+    let words = |share: f32| Leg::text(query, &query.text, TermMatch::Any, &[], side * share);
     let literal = |pattern: &str, share: f32| Leg::pattern(query, pattern, PatternSyntax::Literal, side * share);
     match shape(text) {
         Shape::Regex => vec![Leg::pattern(query, text, PatternSyntax::Regex, side)],
@@ -92,9 +93,10 @@ mod tests {
     #[test]
     fn default_weights_by_hand() {
         let proposal = propose(&query("how are lifetimes checked"), |_| vec![hits(&[1, 2]), hits(&[2, 3])]).unwrap();
-        // 1: .6/61 = .009836; 2: .6/62 + .4/61 = .016235; 3: .4/62 = .006452
-        assert_eq!(proposal.chunks, [2, 1, 3]);
-        for (score, expected) in proposal.scores.iter().zip([0.016235, 0.009836, 0.006452]) {
+        // Vectors .6 × .5 = .3, words .6 × .5 + .4 = .7.
+        // 1: .3/61 = .004918; 2: .3/62 + .7/61 = .016314; 3: .7/62 = .011290
+        assert_eq!(proposal.chunks, [2, 3, 1]);
+        for (score, expected) in proposal.scores.iter().zip([0.016314, 0.011290, 0.004918]) {
             assert!((score - expected).abs() < 1e-6, "{score} against {expected}");
         }
         assert_eq!(proposal.strategies, ["hybrid", "semantic", "bm25"]);
@@ -106,7 +108,7 @@ mod tests {
         request.weights = vec![("semantic".into(), 0.0)];
         assert!(matches!(probes_of(&request).as_slice(), [Probe::Text(_)]));
         request.weights = vec![("syntax".into(), 0.0)];
-        assert!(matches!(probes_of(&request).as_slice(), [Probe::Vector(_)]));
+        assert!(matches!(probes_of(&request).as_slice(), [Probe::Vector(_), Probe::Text(_)]));
         request.weights.push(("semantic".into(), 0.0));
         assert!(matches!(propose(&request, |_| vec![]), Err(PluginError::BadQuery(_))));
     }

@@ -2,6 +2,7 @@
 //! answer and says so; only when all fail is there no answer.
 
 use crate::fusion::{K, Ranked, reciprocal_rank};
+use crate::shape::{Shape, shape};
 use crate::{
     Hits, PatternProbe, PatternSyntax, PluginError, Probe, Proposal, Query, RetrievalError, SymbolMatch, SymbolProbe,
     TermMatch, TextField, TextProbe, VectorProbe,
@@ -12,6 +13,7 @@ use crate::{
 const WINDOW: u32 = 100;
 
 /// One probe of a plan.
+#[derive(Clone)]
 pub struct Leg {
     /// For the answer: `semantic` (vectors), `bm25`, `syntax` (patterns), `symbol`.
     pub label: &'static str,
@@ -61,7 +63,20 @@ impl Leg {
     }
 }
 
+/// Weight of the vector leg in a search by meaning, for prose and for everything else; words have the
+/// rest. Equal halves for prose: on Cranfield and CoSQA more weight on vectors fell below words alone.
+const VECTOR_SHARE: (f32, f32) = (0.5, 0.4);
+
+/// A search by meaning: vectors, and BM25 for the words that an embedding blurs (names, numbers, rare
+/// terms). `weight` is that of both legs together.
+pub fn by_meaning(query: &Query, weight: f32) -> Vec<Leg> {
+    let share = if shape(&query.text) == Shape::Language { VECTOR_SHARE.0 } else { VECTOR_SHARE.1 };
+    let words = Leg::text(query, &query.text, TermMatch::Any, &[], weight * (1.0 - share));
+    vec![Leg::semantic(query, weight * share), words]
+}
+
 /// Runs the legs at once and fuses what they find. `overall` is a label put before those of the legs.
+/// Legs with the same probe run once, with the sum of their weights.
 ///
 /// Errors: `bad-query` when every leg failed and one of them because of the query; `internal` when
 /// every leg failed otherwise.
@@ -72,7 +87,7 @@ pub fn run(
     retrieve: impl Fn(&[Probe]) -> Vec<Result<Hits, RetrievalError>>,
 ) -> Result<Proposal, PluginError> {
     let k = rrf_k(query)?;
-    let legs: Vec<Leg> = legs.into_iter().filter(|leg| leg.weight > 0.0).collect();
+    let legs = distinct(legs);
     if legs.is_empty() {
         return Err(PluginError::BadQuery("every weight is 0: give at least one leg a weight above 0".into()));
     }
@@ -109,6 +124,18 @@ pub fn run(
     }
     let fused = reciprocal_rank(&ranked, k);
     Ok(Proposal { chunks: fused.chunks, lines: fused.lines, scores: fused.scores, strategies, degraded, reason: None })
+}
+
+/// One leg for each probe that has a weight.
+fn distinct(legs: Vec<Leg>) -> Vec<Leg> {
+    let mut distinct: Vec<Leg> = Vec::with_capacity(legs.len());
+    for leg in legs.into_iter().filter(|leg| leg.weight > 0.0) {
+        match distinct.iter_mut().find(|present| present.probe == leg.probe) {
+            Some(present) => present.weight += leg.weight,
+            None => distinct.push(leg),
+        }
+    }
+    distinct
 }
 
 /// Hits as they are, every line of them: for a search whose order is by path, not by relevance.
@@ -231,6 +258,20 @@ mod tests {
             run(&query, None, vec![Leg::semantic(&query, 0.0)], |_| vec![]),
             Err(PluginError::BadQuery(_))
         ));
+    }
+
+    #[test]
+    fn the_same_probe_runs_once_with_the_sum_of_the_weights() {
+        let query = query("two words");
+        let legs = [by_meaning(&query, 0.6), vec![Leg::text(&query, "two words", TermMatch::Any, &[], 0.4)]].concat();
+        let proposal = run(&query, None, legs, |probes| {
+            assert!(matches!(probes, [Probe::Vector(_), Probe::Text(_)]), "{probes:?}");
+            vec![one_hit(1), one_hit(2)]
+        })
+        .unwrap();
+        // Words: .6 × .5 + .4; vectors: .6 × .5.
+        assert_eq!(proposal.chunks, [2, 1]);
+        assert!((proposal.scores[0] - 0.7 / 61.0).abs() < 1e-6 && (proposal.scores[1] - 0.3 / 61.0).abs() < 1e-6);
     }
 
     #[test]

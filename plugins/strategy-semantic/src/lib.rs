@@ -1,27 +1,20 @@
 //! Search by meaning: nearest neighbours of the query's embedding, with BM25 beside them for the words
 //! that an embedding blurs (names, numbers, rare terms).
 //!
-//! Both legs run at once and are fused by weighted reciprocal ranks; vectors weigh more for prose, the
-//! text leg for anything that looks like code. Without vectors the text leg answers, marked degraded.
-//! The client's `similarity_threshold` cuts the vector leg; `rrf_k` is the fusion's constant.
+//! Both legs run at once and are fused by weighted reciprocal ranks; words weigh more for anything that
+//! looks like code. Without vectors the text leg answers, marked degraded. The client's
+//! `similarity_threshold` cuts the vector leg; `rrf_k` is the fusion's constant.
 
 pub use strategy_kit::{Hits, PluginError, Probe, Proposal, Query, RetrievalError};
 
-use strategy_kit::TermMatch;
-use strategy_kit::plan::{Leg, run};
-use strategy_kit::shape::{Shape, shape};
-
-/// Weight of the vector leg for prose and for everything else; the text leg has the rest to 1.
-const VECTOR_WEIGHT: (f32, f32) = (0.6, 0.4);
+use strategy_kit::plan::{by_meaning, run};
 
 /// Labels: `semantic` when the vector leg answered, `bm25` when the text leg found anything.
 pub fn propose(
     query: &Query,
     retrieve: impl Fn(&[Probe]) -> Vec<Result<Hits, RetrievalError>>,
 ) -> Result<Proposal, PluginError> {
-    let vector = if shape(&query.text) == Shape::Language { VECTOR_WEIGHT.0 } else { VECTOR_WEIGHT.1 };
-    let legs = vec![Leg::semantic(query, vector), Leg::text(query, &query.text, TermMatch::Any, &[], 1.0 - vector)];
-    run(query, None, legs, retrieve)
+    run(query, None, by_meaning(query, 1.0), retrieve)
 }
 
 strategy_kit::strategy!("strategy-semantic", "finds by meaning: vectors, with BM25 beside them", propose);
@@ -52,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn both_legs_run_in_one_call_and_prose_prefers_vectors() {
+    fn both_legs_run_in_one_call_and_weigh_the_same_for_prose() {
         let proposal = propose(&query("how are lifetimes checked"), |probes| {
             let [Probe::Vector(vector), Probe::Text(text)] = probes else { panic!("{probes:?}") };
             assert_eq!(vector.min_similarity, Some(0.25));
@@ -61,6 +54,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(proposal.chunks, [1, 2]);
+        assert_eq!(proposal.scores[0], proposal.scores[1]);
         assert_eq!(proposal.strategies, ["semantic", "bm25"]);
         assert!(proposal.degraded.is_empty());
     }

@@ -2,7 +2,7 @@
 //!
 //! Quoted phrase → the words in order, and the literal text. Path → the path field. Name out of code →
 //! definitions, then uses. Regular expression → matching lines. Everything else is language → words
-//! and meaning, equally weighted: neither leg alone decides, so a weak leg does not drown a good one.
+//! and meaning.
 
 pub use strategy_kit::{Hits, PluginError, Probe, Proposal, Query, RetrievalError};
 
@@ -46,9 +46,13 @@ pub fn propose(
     Ok(proposal)
 }
 
-/// Equal halves of BM25 and vectors; a single word or a name within the sentence may also be a definition.
+/// Weight of words in language, the rest is meaning. The built-in model is the weaker leg: nDCG@10 on
+/// Cranfield and CoSQA is best from 0.6 to 0.8, recall from 0.4 to 0.6; at 0.65 both beat either leg.
+const WORDS: f32 = 0.65;
+
+/// Words and meaning; a single word or a name within the sentence may also be a definition.
 fn language(query: &Query, text: &str) -> Vec<Leg> {
-    let mut legs = vec![Leg::text(query, text, TermMatch::Any, &[], 0.5), Leg::semantic(query, 0.5)];
+    let mut legs = vec![Leg::text(query, text, TermMatch::Any, &[], WORDS), Leg::semantic(query, 1.0 - WORDS)];
     let single = (!text.contains(char::is_whitespace)).then_some(text);
     let name = text.split_whitespace().find_map(|word| identifier(word).map(|(_, last)| last)).or(single);
     legs.extend(name.map(|name| Leg::symbol(query, name, SymbolMatch::Exact, 0.25)));
