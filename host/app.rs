@@ -142,7 +142,12 @@ impl App {
     }
 
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && !self.closing.is_cancelled()
+        self.ready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Whether a stop was asked for.
+    pub fn is_stopping(&self) -> bool {
+        self.closing.is_cancelled()
     }
 
     /// The router over this server.

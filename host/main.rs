@@ -70,17 +70,26 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let app = app.clone();
         async move { app.serve(listener, stop).await }
     });
-    // What was indexed before can be searched while the tree is looked through again.
-    app.ingest.caught_up().await?;
-    app.open().await?;
-    if let Some(tree) = tree {
-        if settings.index.on_start {
-            index(&app, tree).await?;
-        }
+    // The first line that names the port: whoever starts the server with port 0 reads it here.
+    tracing::info!("listening on http://{address}");
+    let started = bring_up(&app, tree.filter(|_| settings.index.on_start)).await;
+    // A stop that comes before the start has ended is no failure.
+    if !app.is_stopping() {
+        started?;
         eprint!("{}", what_next(address, &app));
     }
     serving.await??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was indexed before can be searched while the tree is looked through again.
+async fn bring_up(app: &Arc<App>, tree: Option<&Path>) -> anyhow::Result<()> {
+    app.ingest.caught_up().await?;
+    app.open().await?;
+    match tree {
+        Some(tree) => index(app, tree).await,
+        None => Ok(()),
+    }
 }
 
 /// Indexes the tree with a progress bar; a failed task is told, not fatal.

@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod commands;
 mod contract;
+mod durability;
+mod faults;
 mod hostile;
+mod indexing;
 mod reload;
+mod requests;
 mod runtime;
+mod search;
 mod support;
+mod swap;
 mod tidy;

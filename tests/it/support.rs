@@ -1,4 +1,11 @@
-//! What tests share: built plugins and fixtures, a runtime over them, a fake index.
+//! What tests share: built plugins and fixtures, a runtime over them, a fake index; servers and trees.
+
+/// What a test asks a server, and what it gets back.
+pub mod client;
+/// Servers: the binary as a process, and the same parts within the test.
+pub mod server;
+/// Folders of source files.
+pub mod tree;
 
 use std::path::PathBuf;
 use std::sync::Arc;
