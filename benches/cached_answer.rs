@@ -46,7 +46,7 @@ impl Backend for OneAnswer {
             let (entry, source) = self.cache.get_or_compute(&request.strategy, key, compute).await?;
             let cache = if source == Source::Hit { CacheStatus::Hit } else { CacheStatus::Miss };
             let timings = vec![("cache", start.elapsed())];
-            Ok(Answer { body: entry.body, etag: entry.etag.to_string(), cache, timings })
+            Ok(Answer { body: entry.body, etag: entry.etag, cache, timings })
         }
         .boxed()
     }
