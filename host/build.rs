@@ -1,14 +1,15 @@
 //! Embeds the standard plugins that `cargo xtask plugins` built, so that the binary needs no plugin
 //! folder. Without them the build goes on with an empty list and says so.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set")?);
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+use anyhow::Context;
+
+fn main() -> anyhow::Result<()> {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
     println!("cargo::rerun-if-changed=host/build.rs");
 
     let built = root.join("plugins").join(".built");
@@ -33,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Name and path of each `.wasm` file, by name; empty when the folder does not exist.
-fn components(folder: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
+fn components(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     if !folder.is_dir() {
         return Ok(vec![]);
     }

@@ -313,7 +313,16 @@ impl Drop for Grower {
     }
 }
 
+/// Growing has threads of its own, half of the cores: queries verify patterns on the shared ones.
 fn run(graph: &Graph, changes: &Receiver<()>, folder: &Path) {
+    let threads = (rayon::current_num_threads() / 2).max(1);
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(|| follow(graph, changes, folder)),
+        Err(reason) => tracing::warn!(%reason, "the vector graph has no threads; vectors are scanned"),
+    }
+}
+
+fn follow(graph: &Graph, changes: &Receiver<()>, folder: &Path) {
     loop {
         match changes.recv_timeout(IDLE) {
             // A writer that never rests must not starve the graph for ever: a batch a change is a small share.

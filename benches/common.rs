@@ -1,0 +1,32 @@
+//! What the bench programs share. Every program prints Markdown that `benches/README.md` can take as it
+//! is; sizes are tiny unless `cargo bench` runs them.
+
+#![allow(dead_code, unused_imports, reason = "each program uses its part")]
+
+/// A lean HTTP client.
+pub mod client;
+/// Percentiles and Markdown.
+pub mod figures;
+/// Facts about the machine and this process.
+pub mod machine;
+/// What the command line says.
+pub mod options;
+/// Plugins outside of a server.
+pub mod plugins;
+/// The same work as another program does it.
+pub mod ripgrep;
+/// A whole server over a real tree.
+pub mod server;
+/// Queries out of the corpus.
+pub mod workload;
+
+pub use options::Options;
+
+/// As the server's own binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The threads of the server, named so that their processor time can be told from the clients'.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().thread_name(machine::SERVER_THREADS).enable_all().build()
+}
