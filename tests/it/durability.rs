@@ -198,3 +198,81 @@ async fn a_stop_in_the_middle_of_indexing_is_clean_and_the_next_start_completes(
     let stats = server.get("/api/search/stats").await.json();
     assert_eq!(stats["total_files_indexed"], FILES);
 }
+
+/// A server over a data folder, without a tree.
+async fn documents_only(data: &Path) -> Process {
+    let server = Process::serve(data, &[]).await;
+    server.started().await;
+    server
+}
+
+async fn stopped(mut server: Process) {
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_from_a_backup_and_a_lost_index_are_mended_at_the_start() {
+    let (data, backup) = (data_folder(), tempfile::tempdir().unwrap());
+    let post = async |server: &Process, name: &str| {
+        let reply = server.post("/api/documents", json!([{"path": name, "content": format!("needle {name}")}])).await;
+        assert_eq!(reply.json()["stored"], 1, "{}", reply.text());
+    };
+    let found = async |server: &Process| {
+        let answer = server.query("syntax", "needle").await;
+        answer["results"].as_array().unwrap().iter().map(place).collect::<Vec<_>>()
+    };
+    let server = documents_only(data.path()).await;
+    post(&server, "first").await;
+    stopped(server).await;
+    let store = data.path().join("store.sqlite");
+    std::fs::copy(&store, backup.path().join("store.sqlite")).unwrap();
+
+    let server = documents_only(data.path()).await;
+    post(&server, "second").await;
+    assert_eq!(found(&server).await, ["first:1", "second:1"]);
+    stopped(server).await;
+
+    // The index knows of a document that the older store has never seen.
+    std::fs::copy(backup.path().join("store.sqlite"), &store).unwrap();
+    let server = documents_only(data.path()).await;
+    assert_eq!(found(&server).await, ["first:1"]);
+    post(&server, "third").await;
+    assert_eq!(found(&server).await, ["first:1", "third:1"]);
+    stopped(server).await;
+
+    std::fs::remove_dir_all(data.path().join("index")).unwrap();
+    let server = documents_only(data.path()).await;
+    assert_eq!(found(&server).await, ["first:1", "third:1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_keep_their_ids_over_restarts_and_changes_elsewhere() {
+    // Large enough to be chunks of their own, before and after.
+    let function = |name: &str, purpose: &str, step: &str| {
+        let steps: String = (0..60).map(|number| format!("    let {step}_{number} = {number} * heat;\n")).collect();
+        format!("/// {purpose}.\npub fn {name}(heat: u32) {{\n{steps}}}\n\n")
+    };
+    let code = function("boil_kettle", "Boils the kettle", "steam");
+    let (tree, data) = (Tree::of(&[("src/tea.rs", code.as_str())]), data_folder());
+    let ids = async |server: &Process| {
+        let mut ids = Vec::new();
+        for (strategy, query) in [("semantic", "boils the kettle"), ("search", "boil_kettle"), ("syntax", "steam_41")] {
+            let answer = server.query(strategy, query).await;
+            ids.push(answer["results"][0]["id"].clone());
+        }
+        ids
+    };
+    let server = Process::serve(data.path(), &[tree.name()]).await;
+    server.started().await;
+    let before = ids(&server).await;
+    stopped(server).await;
+
+    tree.write(
+        "src/tea.rs",
+        function("warm_cup", "Warms a cup", "glow") + &code + &function("cool_milk", "Cools milk", "frost"),
+    );
+    let server = Process::serve(data.path(), &[tree.name()]).await;
+    server.started().await;
+    assert_eq!(ids(&server).await, before);
+}

@@ -223,3 +223,75 @@ async fn posted_documents_are_searchable_when_the_answer_comes() {
     server.index(json!({})).await;
     assert_eq!(server.query("syntax", "goodword").await["total_results"], 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_own_data_is_no_source() {
+    let tree = Tree::of(&[("a.txt", "needle\n")]);
+    tree.write("sub/b.txt", "needle\n");
+    let canonical = tree.path().canonicalize().unwrap();
+    for data in ["data", "sub/../other", "deep/er/data"] {
+        let folder = canonical.join(data);
+        let server = Local::start(&tree, |settings| settings.server.data = Some(folder.clone())).await;
+        server.index(json!({"force_reindex": true})).await;
+        let stats = server.get("/api/search/stats").await.json();
+        assert_eq!(stats["total_files_indexed"], 2, "{data}");
+        drop(server);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_files_and_names_stop_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let tree = Tree::of(&[
+        ("with space/and 'quotes\".txt", "needle\n"),
+        ("grüße/🦊.txt", "needle\n"),
+        ("windows.txt", "first\r\nthe needle\r\nlast\r\n"),
+        ("-rf", "needle\n"),
+        ("no_newline", "needle"),
+    ]);
+    tree.write(&format!("{}/deep.txt", vec!["d"; 60].join("/")), "needle\n");
+    std::fs::write(tree.path().join(std::ffi::OsStr::from_bytes(b"not\xfftext.txt")), "needle\n").unwrap();
+    // Reading it would never end.
+    let pipe = std::process::Command::new("mkfifo").arg(tree.path().join("pipe.txt")).status().unwrap();
+    assert!(pipe.success());
+    std::os::unix::fs::symlink("loop", tree.path().join("loop")).unwrap();
+    std::os::unix::fs::symlink(tree.path(), tree.path().join("self")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket.txt")).unwrap();
+
+    let server = serve(&tree).await;
+    let answer = server.query("syntax", "needle").await;
+    let found = paths(&answer);
+    for expected in ["with space/and 'quotes\".txt", "grüße/🦊.txt", "windows.txt", "-rf", "no_newline"] {
+        assert!(found.contains(&expected), "{expected} is not in {found:?}");
+    }
+    assert!(found.iter().any(|path| path.ends_with("/d/deep.txt")), "{found:?}");
+    assert!(!found.iter().any(|path| path.starts_with("self/") || path.contains("pipe")), "{found:?}");
+    // Line ends are none of the line.
+    let request = json!({"query": "needle$", "file_types": ["txt"], "context_lines": 1, "max_results": 100});
+    let answer = server.found("syntax", request).await;
+    let windows = results(&answer).iter().find(|result| result["file_path"] == "windows.txt").unwrap();
+    assert_eq!((&windows["content"], &windows["line_number"]), (&json!("the needle"), &json!(2)));
+    assert_eq!(windows["context"], "first\nthe needle\nlast");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_twice_at_once_is_one_task() {
+    let tree = Tree::of(&[]);
+    for file in 0..300 {
+        tree.write(&format!("{file}.txt"), format!("number {file}\n"));
+    }
+    let server = serve(&tree).await;
+    let request = json!({"force_reindex": true});
+    let posts = (0..5).map(|_| server.post("/api/search/index", request.clone()));
+    let replies = futures::future::join_all(posts).await;
+    let ids: std::collections::BTreeSet<String> =
+        replies.iter().map(|reply| reply.json()["id"].as_str().unwrap().to_owned()).collect();
+    for id in &ids {
+        assert_eq!(server.finished(id).await["state"], "succeeded");
+    }
+    // While the first one walks, the others join it; one more may follow when it has walked already.
+    assert!(ids.len() < 5, "{ids:?}");
+    assert_eq!(server.get("/api/search/stats").await.json()["total_files_indexed"], 300);
+}

@@ -43,7 +43,6 @@ pub fn data_folder() -> TempDir {
 /// The parts of the server in this process, behind a real socket. Stops when dropped.
 pub struct Local {
     client: Client,
-    pub app: Arc<App>,
     stop: CancellationToken,
     _data: TempDir,
 }
@@ -65,9 +64,9 @@ impl Local {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
         let stop = CancellationToken::new();
-        let (serving, stopped) = (app.clone(), stop.clone().cancelled_owned());
-        tokio::spawn(async move { serving.serve(listener, stopped).await.unwrap() });
-        Self { client, app, stop, _data: data }
+        let stopped = stop.clone().cancelled_owned();
+        tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
+        Self { client, stop, _data: data }
     }
 }
 
