@@ -22,7 +22,8 @@ pub mod workload;
 
 pub use options::Options;
 
-/// As the server's own binary has it.
+/// As the server's own binary has it; `--cfg system_allocator` measures what that is good for.
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

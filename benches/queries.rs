@@ -63,7 +63,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     indexing(&server);
 
     let count = arguments.count.unwrap_or(options.size(1000, 10));
-    let workload = Workload::draw(&server.app.index.snapshot(), count * 3)?;
+    let mut workload = Workload::draw(&server.app.index.snapshot(), count * 3)?;
+    let compared = workload.take("syntax", options.size(60, 6));
     let columns = ["strategy", "clients", "cache", "p50, ms", "p99, ms", "answers/s", "answers", "of these cache hits"];
     head("Latency", &columns);
     for strategy in STRATEGIES {
@@ -85,10 +86,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
 
-    let mut workload = Workload::draw(&server.app.index.snapshot(), count * 4)?;
-    // Those that the latencies have asked for, and so has the cache.
-    workload.take("syntax", count * 3);
-    against_ripgrep(&server, &tree, workload.take("syntax", options.size(60, 6))).await?;
+    against_ripgrep(&server, &tree, compared).await?;
     server.stop().await
 }
 
