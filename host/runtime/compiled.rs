@@ -9,6 +9,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -16,6 +17,9 @@ use wasmtime::component::Component;
 use super::error::LoadError;
 
 const MAC_BYTES: usize = 32;
+
+/// Versions that are kept, the most recently used; a rollback to one of them needs no compiler.
+const KEPT: usize = 128;
 
 /// A folder of compiled components.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ impl CompiledCache {
     pub fn component(&self, engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
         let path = self.path(engine, bytes);
         if let Some(component) = self.load(engine, &path) {
+            // Its time of change is the time of its last use, for `prune`; if it cannot be set, it goes earlier.
+            let _ = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
             return Ok(component);
         }
         let component = compile(engine, bytes)?;
@@ -45,7 +51,25 @@ impl CompiledCache {
         if let Err(reason) = kept {
             tracing::warn!(path = %path.display(), reason, "compiled plugin not kept, it compiles again at the next start");
         }
+        self.prune();
         Ok(component)
+    }
+
+    /// Forgets the versions that were not used for longest.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let mut files: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let is_code = entry.path().extension().is_some_and(|extension| extension == "cwasm");
+                is_code.then_some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+            })
+            .collect();
+        files.sort_unstable_by(|left, right| right.cmp(left));
+        for (_, path) in files.into_iter().skip(KEPT) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(path);
+        }
     }
 
     fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {

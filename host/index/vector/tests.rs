@@ -1,3 +1,5 @@
+//! The vector index as a whole: exact scans, the graph, scopes, damage.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
