@@ -149,8 +149,8 @@ async fn round(
         for _ in 0..connections {
             open.push(Connection::open(address).await?);
         }
-        let processor = || [machine::SERVER_THREADS, machine::CLIENT_THREAD].map(machine::processor_seconds);
-        let before = processor();
+        const SIDES: [&str; 2] = [machine::SERVER_THREADS, machine::CLIENT_THREAD];
+        let before = SIDES.map(machine::thread_times);
         let began = Instant::now();
         let client = async |mut connection: Connection| {
             while began.elapsed() < length {
@@ -162,8 +162,8 @@ async fn round(
             Ok(())
         };
         try_join_all(open.into_iter().map(client)).await?;
-        let (took, after, count) = (began.elapsed(), processor(), count.get() as f64);
-        let microseconds = |place: usize| (after[place] - before[place]) * 1e6 / count;
+        let (took, count) = (began.elapsed(), count.get() as f64);
+        let microseconds = |side: usize| machine::seconds_since(&before[side], SIDES[side]) * 1e6 / count;
         Ok(Round { throughput: count / took.as_secs_f64(), server: microseconds(0), client: microseconds(1) })
     })
     .await

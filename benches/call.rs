@@ -76,7 +76,7 @@ async fn rank(effort: Effort, name: &str, features: usize, count: u32) -> anyhow
     };
     let warm = call(&plugins::load(name, InstancePolicy::Warm).await?).await?;
     let fresh = call(&plugins::load(name, InstancePolicy::Fresh).await?).await?;
-    print(&format!("`{name}`, {count} candidates"), &native, &warm, &fresh);
+    print(&format!("`{name}`, candidates: {count}"), &native, &warm, &fresh);
     Ok(())
 }
 

@@ -20,13 +20,17 @@ pub mod server;
 /// Queries out of the corpus.
 pub mod workload;
 
+use corsac::telemetry::{LogFormat, start_log};
 pub use options::Options;
 
-/// As the server's own binary has it.
+/// As the server's own binary has it; `--cfg system_allocator` measures what that is good for.
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The threads of the server, named so that their processor time can be told from the clients'.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().thread_name(machine::SERVER_THREADS).enable_all().build()
+/// The threads of the server, named so that their processor time can be told from the clients'. What it
+/// warns of is shown: a figure taken beside a warning is none.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    start_log(LogFormat::Text, "warn")?;
+    Ok(tokio::runtime::Builder::new_multi_thread().thread_name(machine::SERVER_THREADS).enable_all().build()?)
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Two versions of one ranker (`tests/fixtures/versioned-ranker`, built by `cargo xtask test`) take turns
-//! in a watched folder, each put there by a rename. Blocks without a swap and blocks of swaps take turns
+//! in a watched folder, each put there by a rename and with a serial number in it, so that each is a file
+//! never seen before and is compiled, as a real new version would be. Blocks without a swap and blocks of swaps take turns
 //! too, so that both see the same machine. The cache is off: every answer is ranked by the plugin. Each
 //! answer must be a 200 of exactly one version, which its scores prove (version × 1000 and up).
 //!
@@ -15,9 +16,11 @@
 //! before and after further swaps without clients.
 
 mod common;
+/// New versions of a plugin, one after the other.
+#[path = "common/swapper.rs"]
+mod swapper;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -32,6 +35,7 @@ use common::{Options, machine};
 use corsac::app::App;
 use corsac::service::answer::SearchResponse;
 use futures::future::join_all;
+use swapper::Swapper;
 
 const SWAPS_A_BLOCK: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,11 +80,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let options = &arguments.options;
     let swaps = arguments.swaps.unwrap_or(options.size(100, 4));
     machine::print_facts("swap");
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    put(1, folder.path())?;
+    let mut swapper = Swapper::new()?;
     let server = Server::start(&options.small_tree(), options, |settings| {
         settings.cache.bytes = 0;
-        settings.server.plugin_folders = vec![folder.path().to_owned()];
+        settings.server.plugin_folders = vec![swapper.folder.path().to_owned()];
     })
     .await?;
 
@@ -91,13 +94,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     tokio::time::sleep(options.size(Duration::from_secs(2), Duration::from_millis(200))).await;
 
     let (mut registered, mut answered) = (Vec::new(), Vec::new());
-    let mut version = 1;
     for block in 0..swaps.div_ceil(SWAPS_A_BLOCK) {
         stage.swapping.store(true, Ordering::SeqCst);
         let began = Instant::now();
         for _ in 0..SWAPS_A_BLOCK.min(swaps - block * SWAPS_A_BLOCK) {
-            version = 3 - version;
-            let renamed = put(version, folder.path())?;
+            let renamed = swapper.swap()?;
+            let version = swapper.version;
             let is_registered = || serving(&server.app) == Some(version);
             registered.push(until(renamed, is_registered).await.context("the new version was not taken up")?);
             let is_answered = || stage.answered.load(Ordering::Relaxed) == version;
@@ -109,24 +111,22 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     stage.over.store(true, Ordering::SeqCst);
     let seen = load.await??;
     print(&seen, &registered, &answered, arguments.clients);
-    memory(&server, folder.path(), options.size(1000, 4)).await?;
+    memory(&server, &mut swapper, options.size(1000, 4)).await?;
     server.stop().await?;
     ensure!(seen.failures.is_empty(), "{} requests failed, the first: {}", seen.failures.len(), seen.failures[0]);
     Ok(())
 }
 
 fn print(seen: &Seen, registered: &[Duration], answered: &[Duration], clients: usize) {
-    let columns = ["requests", "failed", "p50, ms", "p90, ms", "p99, ms", "longest, ms"];
-    head(&format!("{} swaps, {clients} clients", registered.len()), &[&["state"][..], &columns].concat());
-    // Where a failure came is of no importance: there must be none.
-    for (state, latencies, failed) in
-        [("steady", &seen.steady, "–".to_owned()), ("swapping", &seen.swapping, seen.failures.len().to_string())]
-    {
+    let columns = ["state", "requests", "p50, ms", "p90, ms", "p99, ms", "longest, ms"];
+    head(&format!("{} swaps, {clients} clients", registered.len()), &columns);
+    for (state, latencies) in [("steady", &seen.steady), ("swapping", &seen.swapping)] {
         let latency = Sample::milliseconds(latencies.iter().copied());
         let [p50, p90, p99, longest] = [0.5, 0.9, 0.99, 1.0].map(|share| short(latency.quantile(share)));
-        row(&[&state, &latency.len(), &failed, &p50, &p90, &p99, &longest]);
+        row(&[&state, &latency.len(), &p50, &p90, &p99, &longest]);
     }
-    println!("\n{} answers over the border of a block are in neither row.", seen.between);
+    let failed = seen.failures.len();
+    println!("\nFailed: {failed} requests. Over the border of a block and in neither row: {}.", seen.between);
     head("From the new file on, ms", &["rename to", "p50", "p99", "longest"]);
     for (event, times) in [("registered", registered), ("answered", answered)] {
         let times = Sample::milliseconds(times.iter().copied());
@@ -196,17 +196,6 @@ fn requests(server: &Server, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(questions.into_iter().map(|question| client::post("/api/search/hybrid", &body(question.text))).collect())
 }
 
-/// As an author should: under another name, then renamed. Says when.
-fn put(version: u32, folder: &Path) -> anyhow::Result<Instant> {
-    let fixtures: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/.built");
-    let file = fixtures.join(format!("versioned-ranker-v{version}.wasm"));
-    let partial = folder.join("versioned.partial");
-    std::fs::copy(&file, &partial).with_context(|| format!("{}; run `cargo xtask test` first", file.display()))?;
-    let renamed = Instant::now();
-    std::fs::rename(partial, folder.join("versioned.wasm"))?;
-    Ok(renamed)
-}
-
 fn serving(app: &App) -> Option<u32> {
     app.runtime.registry().get("versioned")?.description.version.split('.').next()?.parse().ok()
 }
@@ -220,17 +209,16 @@ async fn until(began: Instant, mut is_so: impl FnMut() -> bool) -> anyhow::Resul
 }
 
 /// Swaps without waiting for the watch, and what they leave in memory.
-async fn memory(server: &Server, folder: &Path, swaps: usize) -> anyhow::Result<()> {
+async fn memory(server: &Server, swapper: &mut Swapper, swaps: usize) -> anyhow::Result<()> {
     head("Resident memory", &["swaps", "MB", "ms a swap since the row before"]);
     let steps = 4;
     row(&[&0, &short(machine::resident_megabytes().0), &"–"]);
     for step in 1..=steps {
         let began = Instant::now();
-        for number in 0..swaps / steps {
-            let version = 1 + number as u32 % 2;
-            put(version, folder)?;
+        for _ in 0..swaps / steps {
+            let renamed = swapper.swap()?;
             server.app.runtime.refresh().await;
-            until(Instant::now(), || serving(&server.app) == Some(version)).await?;
+            until(renamed, || serving(&server.app) == Some(swapper.version)).await?;
         }
         let milliseconds = began.elapsed().as_secs_f64() * 1e3 / (swaps / steps) as f64;
         row(&[&(step * swaps / steps), &short(machine::resident_megabytes().0), &short(milliseconds)]);

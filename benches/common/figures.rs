@@ -38,10 +38,6 @@ impl Sample {
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
-
-    pub fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / self.0.len() as f64
-    }
 }
 
 /// Time of one call in microseconds: the mean within each of `number` batches of `calls`. `prepare` makes

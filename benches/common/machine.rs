@@ -1,6 +1,8 @@
 //! Facts out of `/proc` about the machine and this process. Where one is not to be had it is 0 or
 //! "unknown", never a guess.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::read_to_string;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,15 +30,23 @@ pub fn resident_megabytes() -> (f64, f64) {
     (kilobytes("/proc/self/status", "VmRSS") / 1e3, kilobytes("/proc/self/status", "VmHWM") / 1e3)
 }
 
-/// Seconds of processor time of all threads of this process whose name starts with `name`.
-pub fn processor_seconds(name: &str) -> f64 {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
-    let stats = threads.filter_map(|thread| read_to_string(thread.ok()?.path().join("stat")).ok());
-    stats.filter_map(|stat| thread_seconds(&stat, name)).sum()
+/// Processor time so far of the living threads whose name starts with `name`, in seconds by their id.
+pub fn thread_times(name: &str) -> HashMap<OsString, f64> {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return HashMap::new() };
+    let times = threads.filter_map(Result::ok).filter_map(|thread| {
+        let stat = read_to_string(thread.path().join("stat")).ok()?;
+        Some((thread.file_name(), seconds(&stat, name)?))
+    });
+    times.collect()
+}
+
+/// Seconds that threads of this name have computed since `before`; those that ended meanwhile are left out.
+pub fn seconds_since(before: &HashMap<OsString, f64>, name: &str) -> f64 {
+    thread_times(name).iter().map(|(thread, time)| time - before.get(thread).unwrap_or(&0.0)).sum()
 }
 
 /// proc(5): the name in brackets, then the state as field 3, user and system time as fields 14 and 15.
-fn thread_seconds(stat: &str, name: &str) -> Option<f64> {
+fn seconds(stat: &str, name: &str) -> Option<f64> {
     let (start, end) = (stat.find('(')?, stat.rfind(')')?);
     if !stat.get(start + 1..end)?.starts_with(name) {
         return None;
@@ -53,9 +63,12 @@ pub async fn quiet() -> Duration {
     let began = Instant::now();
     let mut calm = 0;
     while calm < CALM_SECONDS && began.elapsed() < Duration::from_secs(1800) {
-        let before = processor_seconds("");
+        // The whole process: with the time of threads that have ended.
+        let computed = || read_to_string("/proc/self/stat").ok().and_then(|stat| seconds(&stat, ""));
+        let before = computed();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        calm = if processor_seconds("") - before < 0.05 { calm + 1 } else { 0 };
+        let busy = computed().zip(before).is_some_and(|(after, before)| after - before >= 0.05);
+        calm = if busy { 0 } else { calm + 1 };
     }
     began.elapsed()
 }

@@ -19,9 +19,9 @@ pub fn version() -> Option<String> {
 pub fn search(tree: &Path, question: &Question) -> anyhow::Result<(usize, Duration)> {
     let began = Instant::now();
     let mut command = Command::new("rg");
-    // What the server's walk leaves out by default; its limit of one file's size.
-    command.args(["--no-config", "--no-messages", "--ignore-case", "--line-number", "--hidden"]);
-    command.args(["--glob", "!.git", "--max-filesize", "1M"]);
+    // The files that the server's walk takes, and a search that does not mind case.
+    command.args(["--no-config", "--no-messages", "--ignore-case", "--line-number", "--no-heading"]);
+    command.args(["--no-require-git", "--no-ignore-global", "--max-filesize", "1M"]);
     if question.pattern_type == Some("literal") {
         command.arg("--fixed-strings");
     }

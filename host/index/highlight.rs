@@ -42,8 +42,8 @@ fn terms(probe: &TextProbe, text: &str, limit: usize) -> Vec<Range<usize>> {
     let only_stop_words = wanted.iter().all(|term| STOP_WORDS.contains(&term.as_str()));
     let wanted: HashSet<String> =
         wanted.into_iter().filter(|term| only_stop_words || !STOP_WORDS.contains(&term.as_str())).collect();
-    let matches = |term: &str| wanted.contains(term) || (probe.prefix && !last.is_empty() && term.starts_with(&last));
-    tokenize::occurrences(text, matches, limit)
+    let prefix = (probe.prefix && !last.is_empty()).then_some(last.as_str());
+    tokenize::occurrences(text, &wanted, prefix, limit)
 }
 
 #[cfg(test)]
