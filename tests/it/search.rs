@@ -1,7 +1,8 @@
 //! Searches over HTTP on a real, indexed tree in several languages: what comes back, in which order, and
 //! what becomes of requests that are wrong or hostile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -127,6 +128,45 @@ async fn syntax_finds_all_lines_in_the_order_of_paths() {
     assert_eq!(places(&answer), ["scripts/config.py:4", "scripts/config.py:8"]);
     let request = json!({"query": "map((row)", "pattern_type": "literal"});
     assert_eq!(places(&server.found("syntax", request).await), ["web/table.ts:4"]);
+}
+
+/// On this project's own sources: what the trigram index finds is what a look at every line finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn syntax_agrees_with_a_scan_of_every_line() {
+    let tree = Tree::of(&[]);
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("host/runtime");
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(sources).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.insert(name, std::fs::read_to_string(path).unwrap());
+    }
+    files.iter().for_each(|(name, content)| tree.write(name, content));
+    let server = Local::start(&tree, |_| ()).await;
+
+    let everything: Vec<char> = files.values().flat_map(|content| content.chars()).collect();
+    let mut compared = 0;
+    for (turn, start) in (0..everything.len()).step_by(everything.len() / 60).enumerate() {
+        let length = [1, 2, 3, 4, 7, 20][turn % 6];
+        let query: String =
+            everything[start..].iter().skip_while(|letter| letter.is_whitespace()).take(length).collect();
+        let query = query.trim_end();
+        if query.is_empty() || query.contains('\n') {
+            continue;
+        }
+        let expected: Vec<String> = files
+            .iter()
+            .flat_map(|(name, content)| {
+                let lines = content.lines().enumerate().filter(|(_, line)| line.contains(query));
+                lines.map(move |(at, _)| format!("{name}:{}", at + 1)).collect::<Vec<_>>()
+            })
+            .take(100)
+            .collect();
+        let request = json!({"query": query, "pattern_type": "literal", "case_sensitive": true, "max_results": 100});
+        assert_eq!(places(&server.found("syntax", request).await), expected, "{query:?}");
+        compared += 1;
+    }
+    assert!(compared > 40, "{compared}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
