@@ -6,7 +6,7 @@ use corsac::app::App;
 use corsac::config::Settings;
 use corsac::http::Backend;
 use corsac::ingest::PostedDocument;
-use corsac::query::{Query, Scope};
+use corsac::query::Query;
 use corsac::service::SearchRequest;
 
 #[tokio::main]
@@ -35,16 +35,7 @@ async fn main() -> anyhow::Result<()> {
     let request = SearchRequest {
         strategy: "smart".into(),
         ranker: None,
-        query: Query {
-            text: "increase the delay when a request fails again".into(),
-            limit: 5,
-            scope: Scope::default(),
-            case_sensitive: false,
-            whole_word: false,
-            similarity_threshold: None,
-            weights: vec![],
-            parameters: vec![],
-        },
+        query: Query::new("increase the delay when a request fails again", 5),
         offset: 0,
         max_results: 5,
         context_lines: 0,

@@ -203,16 +203,7 @@ async fn search(service: &Service, strategy: &str, text: &str, id: &str) -> Resu
     let request = SearchRequest {
         strategy: strategy.to_owned(),
         ranker: None,
-        query: Query {
-            text: text.to_owned(),
-            limit: 100,
-            scope: Scope::default(),
-            case_sensitive: false,
-            whole_word: false,
-            similarity_threshold: None,
-            weights: vec![],
-            parameters: vec![],
-        },
+        query: Query::new(text, 100),
         offset: 0,
         max_results: 100,
         context_lines: 0,

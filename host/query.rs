@@ -53,6 +53,22 @@ pub struct Query {
     pub parameters: Vec<(String, String)>,
 }
 
+impl Query {
+    /// A text over everything, with nothing else said.
+    pub fn new(text: impl Into<String>, limit: u32) -> Self {
+        Self {
+            text: text.into(),
+            limit,
+            scope: Scope::default(),
+            case_sensitive: false,
+            whole_word: false,
+            similarity_threshold: None,
+            weights: vec![],
+            parameters: vec![],
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextField {
     Body,

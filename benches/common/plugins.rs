@@ -28,16 +28,7 @@ pub async fn load(name: &str, instances: InstancePolicy) -> anyhow::Result<Plugi
 
 /// A query with the defaults of the HTTP face.
 pub fn query(text: &str) -> Query {
-    Query {
-        text: text.into(),
-        limit: 20,
-        scope: Scope::default(),
-        case_sensitive: false,
-        whole_word: false,
-        similarity_threshold: None,
-        weights: vec![],
-        parameters: vec![],
-    }
+    Query::new(text, 20)
 }
 
 /// Runs probes as the service does: each on a blocking thread, all at once.

@@ -21,7 +21,7 @@ use super::instance::{Guest, Template, WarmPool, classify};
 use super::limits::PluginOptions;
 use super::plugin::{Description, Inputs, Plugin, Source};
 use super::statistics::Statistics;
-use crate::query::{Hits, Probe, Query, RetrievalError, Scope};
+use crate::query::{Hits, Probe, Query, RetrievalError};
 
 /// Loads components; one for the whole process.
 pub struct Loader {
@@ -168,16 +168,7 @@ fn check_description(name: &str, version: &str, purpose: &str) -> Result<(), Loa
 /// A first call with nothing to find. The plugin may refuse the query in its own words; a trap, a
 /// timeout, a limit or a broken contract keeps the version from being served.
 async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
-    let query = Query {
-        text: "corsac".into(),
-        limit: 10,
-        scope: Scope::default(),
-        case_sensitive: false,
-        whole_word: false,
-        similarity_threshold: None,
-        weights: vec![],
-        parameters: vec![],
-    };
+    let query = Query::new("corsac", 10);
     let outcome = match plugin.kind {
         PluginKind::Strategy => plugin.propose(&query, Arc::new(NothingFound)).await.map(drop),
         PluginKind::Ranker => {

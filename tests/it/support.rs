@@ -10,7 +10,7 @@ pub mod tree;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use corsac::query::{ChunkId, Hits, Probe, Query, RetrievalError, Scope};
+use corsac::query::{ChunkId, Hits, Probe, Query, RetrievalError};
 use corsac::runtime::{Candidates, Retriever, Runtime, RuntimeOptions};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -51,16 +51,7 @@ pub async fn runtime_over(folder: &tempfile::TempDir) -> Arc<Runtime> {
 }
 
 pub fn query(text: &str) -> Query {
-    Query {
-        text: text.into(),
-        limit: 10,
-        scope: Scope::default(),
-        case_sensitive: false,
-        whole_word: false,
-        similarity_threshold: None,
-        weights: vec![],
-        parameters: vec![],
-    }
+    Query::new(text, 10)
 }
 
 /// Every probe finds the same few chunks.
