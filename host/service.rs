@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::{Cache, Computed, Entry};
 use crate::index::{Index, Snapshot};
-use crate::query::Query;
+use crate::query::{Query, RetrievalError};
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use columns::Window;
 use probes::ProbeRunner;
@@ -27,6 +27,10 @@ pub const DEFAULT_RANKER: &str = "rank-relevance";
 
 /// Candidates that are ranked at most; also the deepest hit that paging reaches.
 pub const WINDOW: usize = 1000;
+
+/// Of a search's time, what its probes may take: a slow one then fails alone, and what the others found
+/// can still be ranked and fetched.
+const PROBE_SHARE: f32 = 0.8;
 
 /// What bounds a search, over all plugins.
 #[derive(Clone, Copy, Debug)]
@@ -89,12 +93,19 @@ impl Service {
         let _permit = self.permits.acquire().await.map_err(|_| SearchError::Overloaded)?;
         stages.end("admit");
 
-        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, self.limits.timeout));
+        let within = self.limits.timeout.mul_f32(PROBE_SHARE);
+        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, within));
         let proposal = plan.strategy.propose(&plan.request.query, probes.clone()).await;
-        let Proposal { hits, strategies, degraded, reason } = proposal.map_err(|error| blame(error, &plan.strategy))?;
+        let runs = probes.runs();
+        let late = || runs.iter().any(|run| run.result == Err(RetrievalError::TimedOut));
+        let Proposal { hits, strategies, degraded, reason } = proposal.map_err(|error| match error {
+            // It had nothing to propose because the index took too long: no fault of the plugin.
+            CallError::Internal(_) if late() => SearchError::TimedOut(within),
+            error => blame(error, &plan.strategy),
+        })?;
         stages.end("strategy");
 
-        let (inputs, query, runs) = (plan.ranker.inputs.clone(), plan.request.query.clone(), probes.runs());
+        let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
         let window = blocking(move || Window::new(&snapshot, hits, runs)).await?;
         let snapshot = plan.snapshot.clone();
