@@ -56,7 +56,7 @@ fn what_is_commented_out_in_the_example_is_valid() {
     assert_eq!(settings.server.data, Some("/var/lib/corsac".into()));
     let policy = settings.plugin("rank-recency");
     assert_eq!((policy.deadline_ms, policy.instances, policy.max_probes), (200, InstancePolicy::Warm, 32));
-    assert_eq!(policy.settings["half_life_days"], "30");
+    assert_eq!(policy.settings["half-life-days"], "30");
     assert_eq!(settings.plugin("rank-fields"), PluginOptions::default());
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use corsac::config::Settings;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, PATIENCE, paths, results};
@@ -152,6 +153,24 @@ async fn the_request_picks_the_ranker() {
     }
     let unknown = server.search("nobody", json!({"query": "x"})).await.problem(404, "unknown-strategy");
     assert!(unknown["detail"].as_str().unwrap().contains("strategy-hybrid"), "{unknown}");
+}
+
+/// 2^(−30 days / 10 days) = 1/8 of the 0.8 that decays, and the 0.2 that stays: 0.3.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_settings_reach_the_plugin() {
+    let file = "[plugins.rank-recency.settings]\nhalf-life-days = \"10\"\n";
+    let config = Tree::of(&[("corsac.toml", file)]);
+    let tree = small_tree();
+    let server = Local::start(&tree, |settings| {
+        settings.plugins = Settings::read(&config.path().join("corsac.toml")).unwrap().plugins;
+    })
+    .await;
+    let document = json!([{"path": "month.md", "content": "a monthly zeppelin", "modified": days_ago(30)}]);
+    assert_eq!(server.post("/api/documents", document).await.json()["stored"], 1);
+    let request = json!({"query": "zeppelin", "ranker": "recency", "directories": ["month.md"]});
+    let answer = server.found("semantic", request).await;
+    let score = answer["results"][0]["score"].as_f64().unwrap();
+    assert!((score - 0.3).abs() < 1e-3, "{score}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
