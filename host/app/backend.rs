@@ -94,8 +94,9 @@ impl Backend for App {
                     .collect();
                 let state = match errors.is_empty() {
                     false => DocumentState::Rejected,
-                    true if written.next().unwrap_or(false) => DocumentState::Stored,
-                    true => DocumentState::Unchanged,
+                    true if !written.next().unwrap_or(false) => DocumentState::Unchanged,
+                    true if posted.searchable => DocumentState::Stored,
+                    true => DocumentState::Pending,
                 };
                 DocumentOutcome { path, state, errors }
             });

@@ -203,6 +203,8 @@ pub struct PostedDocument {
 pub enum DocumentState {
     /// New or changed, durable and searchable.
     Stored,
+    /// New or changed and durable; the index is busy, searches see it without further ado in a while.
+    Pending,
     /// The same content was there.
     Unchanged,
     /// `errors` say why; the others were not held up by it.

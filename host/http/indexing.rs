@@ -141,7 +141,7 @@ pub(super) async fn post_documents(
     let rejected = count(DocumentState::Rejected);
     Ok(Json(DocumentsResponse {
         success: rejected == 0,
-        stored: count(DocumentState::Stored),
+        stored: count(DocumentState::Stored) + count(DocumentState::Pending),
         unchanged: count(DocumentState::Unchanged),
         rejected,
         results,

@@ -12,8 +12,9 @@ pub const K: f32 = 60.0;
 pub struct Ranked<'a> {
     /// Finite and more than 0.
     pub weight: f32,
-    /// Its lines are places within a chunk, so they are worth showing instead of the chunk's start.
-    pub precise: bool,
+    /// How much its lines say: 0 for the chunk's start, more for places within it. Of the legs that found
+    /// a chunk, the most precise one's line is shown.
+    pub precision: u8,
     pub hits: &'a Hits,
 }
 
@@ -33,7 +34,7 @@ pub fn reciprocal_rank(legs: &[Ranked<'_>], k: f32) -> Fused {
     struct Entry {
         chunk: u64,
         line: u32,
-        precise: bool,
+        precision: u8,
         score: f32,
     }
     let mut entries: Vec<Entry> = Vec::new();
@@ -41,14 +42,14 @@ pub fn reciprocal_rank(legs: &[Ranked<'_>], k: f32) -> Fused {
     for leg in legs {
         for (chunk, line, rank) in ranks(leg.hits) {
             let place = *places.entry(chunk).or_insert_with(|| {
-                entries.push(Entry { chunk, line, precise: leg.precise, score: 0.0 });
+                entries.push(Entry { chunk, line, precision: leg.precision, score: 0.0 });
                 entries.len() - 1
             });
             let entry = &mut entries[place];
             entry.score += leg.weight / (k + rank);
-            if leg.precise && !entry.precise {
+            if leg.precision > entry.precision {
                 entry.line = line;
-                entry.precise = true;
+                entry.precision = leg.precision;
             }
         }
     }
@@ -111,7 +112,7 @@ mod tests {
         let a = hits(&[(1, 10, 9.0), (2, 20, 8.0), (3, 30, 7.0)]);
         let b = hits(&[(3, 31, 0.9), (1, 11, 0.8), (4, 41, 0.7)]);
         let fused = reciprocal_rank(
-            &[Ranked { weight: 0.6, precise: false, hits: &a }, Ranked { weight: 0.4, precise: false, hits: &b }],
+            &[Ranked { weight: 0.6, precision: 0, hits: &a }, Ranked { weight: 0.4, precision: 0, hits: &b }],
             K,
         );
         assert_eq!(fused.chunks, [1, 3, 2, 4]);
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn tied_hits_share_the_mean_of_their_ranks() {
         let leg = hits(&[(1, 1, 2.0), (2, 1, 1.0), (3, 1, 1.0), (4, 1, 1.0), (5, 1, 0.5)]);
-        let fused = reciprocal_rank(&[Ranked { weight: 1.0, precise: false, hits: &leg }], 0.0);
+        let fused = reciprocal_rank(&[Ranked { weight: 1.0, precision: 0, hits: &leg }], 0.0);
         assert_eq!(fused.chunks, [1, 2, 3, 4, 5]);
         close(&fused.scores, &[1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 5.0]);
     }
@@ -132,10 +133,7 @@ mod tests {
         let text = hits(&[(7, 1, 3.0)]);
         let pattern = hits(&[(7, 5, 1.0), (7, 9, 1.0)]);
         let fused = reciprocal_rank(
-            &[
-                Ranked { weight: 1.0, precise: false, hits: &text },
-                Ranked { weight: 1.0, precise: true, hits: &pattern },
-            ],
+            &[Ranked { weight: 1.0, precision: 0, hits: &text }, Ranked { weight: 1.0, precision: 1, hits: &pattern }],
             K,
         );
         assert_eq!((fused.chunks, fused.lines), (vec![7], vec![5]));
@@ -145,6 +143,6 @@ mod tests {
     #[test]
     fn nothing_in_nothing_out() {
         assert_eq!(reciprocal_rank(&[], K), Fused::default());
-        assert_eq!(reciprocal_rank(&[Ranked { weight: 1.0, precise: false, hits: &hits(&[]) }], K), Fused::default());
+        assert_eq!(reciprocal_rank(&[Ranked { weight: 1.0, precision: 0, hits: &hits(&[]) }], K), Fused::default());
     }
 }

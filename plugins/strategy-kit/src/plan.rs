@@ -8,9 +8,11 @@ use crate::{
     TermMatch, TextField, TextProbe, VectorProbe,
 };
 
-/// Candidates of one leg: a multiple of this, so that the pages of one search are cut from the same
-/// fused list as long as they stay within the window.
+/// Candidates of one leg for the first pages, which are nearly all that anyone asks for.
 const WINDOW: u32 = 100;
+
+/// Candidates of one leg for pages behind those: all that a probe gives.
+const DEEP_WINDOW: u32 = 1000;
 
 /// One probe of a plan.
 #[derive(Clone)]
@@ -57,9 +59,13 @@ impl Leg {
         Self { label: "symbol", weight, probe: Probe::Symbol(probe) }
     }
 
-    /// Its lines are those of the match, not of the chunk.
-    fn precise(&self) -> bool {
-        matches!(self.probe, Probe::Pattern(_) | Probe::Symbol(_))
+    /// The line of a definition says more than that of some match, and that more than the chunk's first.
+    fn precision(&self) -> u8 {
+        match self.probe {
+            Probe::Symbol(_) => 2,
+            Probe::Pattern(_) => 1,
+            Probe::Text(_) | Probe::Vector(_) => 0,
+        }
     }
 }
 
@@ -101,7 +107,7 @@ pub fn run(
     for (leg, result) in legs.iter().zip(&results) {
         match result {
             Ok(hits) => {
-                ranked.push(Ranked { weight: leg.weight, precise: leg.precise(), hits });
+                ranked.push(Ranked { weight: leg.weight, precision: leg.precision(), hits });
                 // A lexical leg without hits contributed nothing; the semantic leg is what was asked for.
                 let contributed = leg.label == "semantic" || !hits.chunks.is_empty();
                 if contributed && !strategies.iter().any(|label| label == leg.label) {
@@ -158,9 +164,10 @@ pub fn failure(label: &str, error: &RetrievalError) -> PluginError {
     }
 }
 
-/// `limit` rounded up to whole windows, at most the 1000 that a probe may ask for.
+/// The window that serves `limit` hits: one for the first pages, one for all deeper ones. A fused list
+/// depends on its window, so pages agree with each other within one of the two, not across.
 pub fn window(limit: u32) -> u32 {
-    limit.clamp(1, 1000).div_ceil(WINDOW) * WINDOW
+    if limit <= WINDOW { WINDOW } else { DEEP_WINDOW }
 }
 
 /// A weight that the client set, else the default.
@@ -288,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_whole_hundreds_up_to_a_thousand() {
-        assert_eq!([1, 100, 101, 1000, 5000].map(window), [100, 100, 200, 1000, 1000]);
+    fn there_is_one_window_for_the_first_pages_and_one_behind() {
+        assert_eq!([1, 100, 101, 1000, 5000].map(window), [100, 100, 1000, 1000, 1000]);
     }
 }
