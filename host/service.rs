@@ -90,7 +90,9 @@ impl Service {
     /// Admit, propose, rank, fetch.
     async fn compute(&self, plan: &Plan, timings: &mut Vec<(&'static str, Duration)>) -> Result<Computed, SearchError> {
         let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings };
-        let _permit = self.permits.acquire().await.map_err(|_| SearchError::Overloaded)?;
+        // Whoever got no turn by then would hardly be answered in time either.
+        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire()).await;
+        let Ok(Ok(_permit)) = turn else { return Err(SearchError::Overloaded) };
         stages.end("admit");
 
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
@@ -107,9 +109,8 @@ impl Service {
 
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
-        let window = blocking(move || Window::new(&snapshot, hits, runs)).await?;
-        let snapshot = plan.snapshot.clone();
         let (window, candidates) = blocking(move || {
+            let window = Window::new(&snapshot, hits, runs);
             let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now());
             (window, candidates)
         })
