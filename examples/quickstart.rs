@@ -26,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
     let documents = vec![
         document(
             "src/retry.rs",
-            "/// Waits longer after each failure.\nfn back_off(attempt: u32) -> Duration { todo!() }\n",
+            "/// Waits longer after each failure.\nfn back_off(attempt: u32) -> Duration { Duration::from_secs(1 << attempt) }\n",
         ),
         document("docs/cooking.md", "# Soup\n\nBoil water, add salt.\n"),
     ];
