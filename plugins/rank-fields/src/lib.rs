@@ -65,15 +65,7 @@ ranker_kit::ranker! {
 mod tests {
     use super::*;
 
-    fn candidates(rows: &[[f32; 4]]) -> Candidates {
-        Candidates {
-            count: rows.len() as u32,
-            features: rows.concat(),
-            texts: vec![],
-            dimension: 0,
-            embeddings: vec![],
-        }
-    }
+    use ranker_kit::rows as candidates;
 
     #[test]
     fn a_definition_overtakes_a_slightly_better_text_match() {

@@ -76,15 +76,7 @@ ranker_kit::ranker! {
 mod tests {
     use super::*;
 
-    fn candidates(rows: &[[f32; 2]]) -> Candidates {
-        Candidates {
-            count: rows.len() as u32,
-            features: rows.concat(),
-            texts: vec![],
-            dimension: 0,
-            embeddings: vec![],
-        }
-    }
+    use ranker_kit::rows as candidates;
 
     fn days(days: f32) -> f32 {
         days * 86_400.0

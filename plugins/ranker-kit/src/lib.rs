@@ -99,6 +99,11 @@ pub fn parse_setting(
     })
 }
 
+/// Candidates with these rows of features and nothing else, for native tests.
+pub fn rows<const WIDTH: usize>(rows: &[[f32; WIDTH]]) -> Candidates {
+    Candidates { count: rows.len() as u32, features: rows.concat(), texts: vec![], dimension: 0, embeddings: vec![] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

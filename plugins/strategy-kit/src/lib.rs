@@ -18,6 +18,7 @@ pub mod bindings {
 pub mod fusion;
 pub mod plan;
 pub mod shape;
+pub mod testing;
 
 pub use bindings::corsac::plugin::retrieval::{
     self, Hits, PatternProbe, PatternSyntax, Probe, RetrievalError, SymbolMatch, SymbolProbe, TermMatch, TextField,

@@ -201,20 +201,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    fn query(text: &str) -> Query {
-        Query {
-            text: text.into(),
-            limit: 10,
-            file_types: vec![],
-            directories: vec![],
-            case_sensitive: false,
-            whole_word: false,
-            similarity_threshold: None,
-            weights: vec![],
-            parameters: vec![],
-        }
-    }
+    use crate::testing::query;
 
     fn one_hit(chunk: u64) -> Result<Hits, RetrievalError> {
         Ok(Hits { chunks: vec![chunk], lines: vec![3], scores: vec![1.0], truncated: false })

@@ -25,23 +25,10 @@ mod tests {
 
     use super::*;
 
-    fn query(text: &str) -> Query {
-        Query {
-            text: text.into(),
-            limit: 10,
-            file_types: vec![],
-            directories: vec![],
-            case_sensitive: false,
-            whole_word: false,
-            similarity_threshold: Some(0.25),
-            weights: vec![],
-            parameters: vec![],
-        }
-    }
+    use strategy_kit::testing::hits;
 
-    fn hits(chunks: &[u64]) -> Result<Hits, RetrievalError> {
-        let scores = (0..chunks.len()).map(|place| 1.0 - place as f32 * 0.1).collect();
-        Ok(Hits { chunks: chunks.to_vec(), lines: vec![1; chunks.len()], scores, truncated: false })
+    fn query(text: &str) -> Query {
+        Query { similarity_threshold: Some(0.25), ..strategy_kit::testing::query(text) }
     }
 
     #[test]

@@ -90,24 +90,7 @@ mod tests {
 
     use super::*;
 
-    fn query(text: &str) -> Query {
-        Query {
-            text: text.into(),
-            limit: 10,
-            file_types: vec![],
-            directories: vec![],
-            case_sensitive: false,
-            whole_word: false,
-            similarity_threshold: None,
-            weights: vec![],
-            parameters: vec![],
-        }
-    }
-
-    fn hits(chunks: &[u64]) -> Result<Hits, RetrievalError> {
-        let scores = (0..chunks.len()).map(|place| 9.0 - place as f32).collect();
-        Ok(Hits { chunks: chunks.to_vec(), lines: vec![1; chunks.len()], scores, truncated: false })
-    }
+    use strategy_kit::testing::{hits, query};
 
     /// The probes in short, and the reason.
     fn plan(text: &str) -> (String, String) {
