@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::runtime::{CONTRACT, LoadError, Loader, PluginOptions, Source, exported_names, imported_names};
 
@@ -23,7 +22,7 @@ pub async fn check(file: &Path) -> Result<Report, LoadError> {
         bytes.len(),
         blake3::hash(&bytes).to_hex()
     );
-    let loader = Arc::new(Loader::new(None)?);
+    let loader = Loader::new(None)?;
     let outcome = describe(&loader, &bytes, file, &mut text).await;
     let loads = outcome.is_ok();
     match outcome {
@@ -35,13 +34,15 @@ pub async fn check(file: &Path) -> Result<Report, LoadError> {
     Ok(Report { text, loads })
 }
 
-async fn describe(loader: &Arc<Loader>, bytes: &[u8], file: &Path, text: &mut String) -> Result<(), LoadError> {
-    let (component, _) = loader.compile(bytes)?;
+async fn describe(loader: &Loader, bytes: &[u8], file: &Path, text: &mut String) -> Result<(), LoadError> {
+    let (component, kinds) = loader.compile(bytes)?;
     let lines = |names: Vec<String>| if names.is_empty() { "nothing".into() } else { names.join("\n            ") };
     let _ = writeln!(text, "  exports   {}", lines(exported_names(&component)));
     let _ = writeln!(text, "  imports   {}", lines(imported_names(&component)));
     let defaults = |_: &str| PluginOptions::default();
-    for plugin in loader.load(bytes.into(), &Source::File(file.to_owned()), &defaults).await? {
+    let source = Source::File(file.to_owned());
+    let plugins = loader.load_compiled((component, kinds), blake3::hash(bytes), &source, &defaults).await?;
+    for plugin in plugins {
         let about = &plugin.description;
         let _ = writeln!(text, "  {:<9} {} {}: {}", plugin.kind.name(), about.name, about.version, about.purpose);
         if !plugin.inputs.features.is_empty() || !plugin.inputs.texts.is_empty() || plugin.inputs.embeddings {

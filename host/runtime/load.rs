@@ -65,7 +65,18 @@ impl Loader {
         let digest = blake3::hash(&bytes);
         let loader = self.clone();
         let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
-        let (component, kinds) = compiled.map_err(|error| LoadError::Compile(error.to_string()))??;
+        let compiled = compiled.map_err(|error| LoadError::Compile(error.to_string()))??;
+        self.load_compiled(compiled, digest, source, options).await
+    }
+
+    /// `load` for what `compile` gave; `digest` is that of the file.
+    pub async fn load_compiled(
+        &self,
+        (component, kinds): (Component, Vec<PluginKind>),
+        digest: blake3::Hash,
+        source: &Source,
+        options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
+    ) -> Result<Vec<Plugin>, LoadError> {
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
             let pre =
