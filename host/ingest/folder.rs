@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use utoipa::ToSchema;
 
 use super::boundary;
 use super::tasks::Entry;
@@ -31,7 +30,7 @@ const READ_AHEAD: usize = 32;
 const REMOVALS: usize = 1000;
 
 /// What a client wants indexed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexRequest {
     /// The folder: absolute, or relative to one that the server may index.

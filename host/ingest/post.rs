@@ -1,7 +1,6 @@
 //! Documents that clients post: their JSON shape, and what is wrong with those that are refused.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::store::{NewDocument, POSTED_ROOT, Upserted};
 
@@ -12,7 +11,7 @@ const MAX_LANGUAGE_BYTES: usize = 64;
 const MAX_UNIX_SECONDS: i64 = 253_402_300_799;
 
 /// A document without a file. Posting the same path again replaces it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostedDocument {
     /// Its identity: a relative path or any other name, at most 512 bytes.
@@ -30,7 +29,7 @@ pub struct PostedDocument {
 }
 
 /// What became of the documents of one post.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Posted {
     /// New or changed, and durable.
     pub indexed: u64,
@@ -40,7 +39,6 @@ pub struct Posted {
     #[serde(skip)]
     pub written: Vec<bool>,
     /// Store sequence of the newest change of this post; 0 when nothing changed.
-    #[schema(value_type = u64)]
     pub sequence: u64,
     /// Searches see them already. If not, they will without further ado.
     pub searchable: bool,
@@ -60,7 +58,7 @@ impl Posted {
 }
 
 /// Why one document of a post was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// Its place in the request, from 0.
     pub index: usize,
