@@ -124,3 +124,35 @@ async fn a_dropped_call_is_over() {
     assert_eq!(ranker.statistics.read().in_flight, 0);
     assert_eq!(rank(&ranker, "well behaved").await, Ok(3));
 }
+
+/// Collects what a subscriber writes.
+#[derive(Clone, Default)]
+struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, so that the subscriber of this thread sees the call.
+#[tokio::test(flavor = "current_thread")]
+async fn a_log_line_of_a_guest_has_its_name_and_version_and_a_flood_ends() {
+    let (_folder, runtime) = hostile(20_000).await;
+    let strategy = runtime.registry().find(PluginKind::Strategy, "hostile-strategy").unwrap();
+    let written = Written::default();
+    let lines = written.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || lines.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    propose(&strategy, "!log").await.unwrap();
+    drop(guard);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let of_plugin: Vec<&str> = text.lines().filter(|line| line.contains(strategy.label())).collect();
+    assert!(of_plugin[0].contains("line 0") && of_plugin[0].contains("flood"), "{}", of_plugin[0]);
+    // Twenty lines, and one that says that the rest of the hundred thousand is dropped.
+    assert_eq!(of_plugin.len(), 21, "{text}");
+}
