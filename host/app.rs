@@ -21,7 +21,7 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
-use crate::store::{DocumentStore, SqliteStore, StoreError, Task, TaskState};
+use crate::store::{DocumentStore, SqliteStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
@@ -58,7 +58,7 @@ pub struct App {
     service: Service,
     cache: Cache,
     metrics: Arc<Metrics>,
-    store: Arc<dyn DocumentStore>,
+    store: Arc<dyn Store>,
     tree: Option<PathBuf>,
     /// RFC 3339: the last time that an indexing task ended well.
     last_indexed: Arc<RwLock<Option<String>>>,
@@ -85,7 +85,7 @@ impl App {
         };
         let lock = lock(&data)?;
         let store = SqliteStore::open(&data.join("store.sqlite")).await?;
-        let store: Arc<dyn DocumentStore> = Arc::new(
+        let store: Arc<dyn Store> = Arc::new(
             store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
         );
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
@@ -176,7 +176,7 @@ impl App {
 }
 
 async fn follow(
-    store: &Arc<dyn DocumentStore>,
+    store: &Arc<dyn Store>,
     data: &Path,
     settings: &Settings,
     tree: Option<&Path>,
@@ -192,7 +192,7 @@ async fn follow(
     let open = move || Index::open(&opened);
     let index = tokio::task::spawn_blocking(open).await.map_err(|error| IndexError::Read(error.to_string()))??;
     let index = Arc::new(index);
-    match Ingest::start(store.clone(), index.clone(), config.clone()).await {
+    match Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config.clone()).await {
         Ok(ingest) => Ok((index, ingest)),
         // A store that was put back from a backup: what is derived from the newer one is worth nothing.
         Err(IngestError::IndexAhead { index: ahead, store: behind }) => {
@@ -202,7 +202,7 @@ async fn follow(
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
-            let ingest = Ingest::start(store.clone(), index.clone(), config).await?;
+            let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index, ingest))
         }
         Err(error) => Err(error.into()),

@@ -4,11 +4,17 @@
 
 /// The command line.
 mod command;
+/// Values that are never shown.
+mod secret;
 /// The values, their defaults, and the file that sets them.
 mod settings;
+/// The values of what hosts share.
+mod shared;
 
-pub use command::{Command, CommandLine, PluginCommand, ServeArguments};
-pub use settings::{CacheSettings, IndexSettings, PluginOverrides, ServerSettings, Settings};
+pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments};
+pub use secret::Secret;
+pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
+pub use shared::{DatabaseSettings, RedisSettings};
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +26,8 @@ pub enum ConfigError {
     Parse { path: PathBuf, reason: String },
     #[error("{name} is {value}, but must be from {least} to {most}")]
     Value { name: &'static str, value: u64, least: u64, most: u64 },
+    #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
+    RetrievalWithoutDatabase,
     #[error("there is no home folder to keep the data in; say where with --data")]
     NoDataFolder,
 }

@@ -1,12 +1,13 @@
-//! The durable truth: documents, roots and tasks, behind one trait. The embedded backend is SQLite;
-//! another database takes the same seam and passes the same `conformance` suite. The only module that
-//! speaks SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
+//! The durable truth: documents, roots and tasks, behind one trait. The embedded backend is SQLite, the
+//! shared one PostgreSQL; both pass the same `conformance` suite. The only module that speaks SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
 
 /// What any backend must do, as tests over the trait.
 #[cfg(test)]
 mod conformance;
 /// How a document's text lies in the database.
 mod content;
+/// Rights that one host at a time has.
+mod lease;
 /// The embedded backend.
 pub mod sqlite;
 /// Long-running work and its progress.
@@ -16,6 +17,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+pub use lease::Lease;
 pub use sqlite::SqliteStore;
 pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
@@ -84,12 +86,29 @@ pub trait DocumentStore: Send + Sync {
     /// Returns how many there were.
     async fn interrupt_tasks(&self, message: &str) -> Result<u64, StoreError>;
 
+    /// Marks unfinished tasks of hosts that are gone as interrupted and hands them out, each to one caller
+    /// only, who may start them anew. Nothing where there is one host.
+    async fn adopt_tasks(&self, message: &str) -> Result<Vec<Task>, StoreError>;
+
+    /// Waits until the feed may have something after `after` that this process did not write, at most as
+    /// long as the backend trusts its notifications. Never ends where there is one host. Cancel safe.
+    async fn changed(&self, after: u64);
+
+    /// The right to something that one host at a time may do, such as to index one folder. None while
+    /// another holder has it, in whatever process; it ends with the holder, even by `kill -9`.
+    async fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError>;
+
     /// A cheap round trip, for health checks.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Finishes what is under way and lets go of the database.
     async fn close(&self);
 }
+
+/// All that a backend keeps.
+pub trait Store: DocumentStore {}
+
+impl<Backend: DocumentStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::secret::Secret;
+use super::settings::RetrievalMode;
 use crate::telemetry::LogFormat;
 
 /// A search server whose retrieval strategies and rankers are hot-swappable WebAssembly components.
@@ -88,10 +90,47 @@ pub struct ServeArguments {
     /// Larger files are not indexed [default: 1048576].
     #[arg(long, env = "CORSAC_MAX_FILE_BYTES", value_name = "BYTES")]
     pub max_file_bytes: Option<u64>,
+    #[command(flatten)]
+    pub shared: SharedArguments,
+    /// What answers a query's look-ups: each host's own index, or the database [default: index].
+    #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
+    pub retrieval: Option<RetrievalMode>,
+    /// Seconds that answers of strategies without their own value live [default: 1800].
+    #[arg(long, env = "CACHE_TTL", value_name = "SECONDS")]
+    pub cache_ttl: Option<u64>,
     /// How log lines are written [default: text].
     #[arg(long, env = "CORSAC_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
     /// What is logged, such as `info` or `corsac=debug,warn` [default: info].
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+}
+
+/// Of what hosts share. URLs hold passwords: the environment is a better place for them than a command line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SharedArguments {
+    /// `postgres://…`; without it documents are kept in SQLite below the data folder.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// Database connections that are kept [default: 20].
+    #[arg(long, env = "DB_POOL_SIZE", value_name = "COUNT")]
+    pub db_pool_size: Option<u32>,
+    /// Database connections beyond those, under load [default: 30].
+    #[arg(long, env = "DB_MAX_OVERFLOW", value_name = "COUNT")]
+    pub db_max_overflow: Option<u32>,
+    /// Seconds that a request waits for a connection [default: 30].
+    #[arg(long, env = "DB_POOL_TIMEOUT", value_name = "SECONDS")]
+    pub db_pool_timeout: Option<u64>,
+    /// Milliseconds after which a statement is recorded as slow [default: 1000].
+    #[arg(long, env = "DB_SLOW_QUERY_MS", value_name = "MILLISECONDS")]
+    pub db_slow_query_ms: Option<u64>,
+    /// `redis://…` or `rediss://…`, nodes of a cluster separated by commas; without it nothing is shared.
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
+    pub redis_url: Option<Secret>,
+    /// Connections to Redis [default: 20].
+    #[arg(long, env = "REDIS_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub redis_max_connections: Option<u32>,
+    /// Values of more bytes are compressed in Redis [default: 1024].
+    #[arg(long, env = "CACHE_COMPRESSION_THRESHOLD", value_name = "BYTES")]
+    pub cache_compression_threshold: Option<u64>,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
-use crate::config::{ConfigError, ServeArguments};
+use crate::config::{ConfigError, DatabaseSettings, RedisSettings, ServeArguments};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
@@ -20,6 +20,8 @@ pub struct Settings {
     pub server: ServerSettings,
     pub index: IndexSettings,
     pub cache: CacheSettings,
+    pub database: DatabaseSettings,
+    pub redis: RedisSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -69,11 +71,23 @@ pub struct IndexSettings {
     pub allowed_roots: Vec<PathBuf>,
     /// Bring the index up to date when the server starts.
     pub on_start: bool,
+    pub retrieval: RetrievalMode,
+}
+
+/// What answers the look-ups of a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum RetrievalMode {
+    /// The host's own text and vector index, which follows the store.
+    #[default]
+    Index,
+    /// The database itself, for collections that outgrow a host's disk.
+    Postgres,
 }
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { max_file_bytes: 1 << 20, allowed_roots: vec![], on_start: true }
+        Self { max_file_bytes: 1 << 20, allowed_roots: vec![], on_start: true, retrieval: RetrievalMode::Index }
     }
 }
 
@@ -183,7 +197,11 @@ impl Settings {
         set(&mut self.index.max_file_bytes, arguments.max_file_bytes);
         self.index.allowed_roots.extend(arguments.allow_root.iter().cloned());
         self.index.on_start &= !arguments.no_index;
+        set(&mut self.index.retrieval, arguments.retrieval);
+        self.database.apply(&arguments.shared);
+        self.redis.apply(&arguments.shared);
         set(&mut self.cache.bytes, arguments.cache_bytes);
+        set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
         for (namespace, seconds) in [
             ("semantic", arguments.cache_ttl_semantic),
             ("syntax", arguments.cache_ttl_syntax),
@@ -200,6 +218,11 @@ impl Settings {
         within("server.search_timeout_ms", self.server.search_timeout_ms, 1, 3_600_000)?;
         within("server.drain_ms", self.server.drain_ms, 0, 3_600_000)?;
         within("index.max_file_bytes", self.index.max_file_bytes, 1, 1 << 30)?;
+        self.database.check()?;
+        self.redis.check()?;
+        if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
+            return Err(ConfigError::RetrievalWithoutDatabase);
+        }
         let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
         // Thirty years: far above any use, far below what a clock can add to now.
         lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;
@@ -214,13 +237,13 @@ impl Settings {
     }
 }
 
-fn set<T>(value: &mut T, given: Option<T>) {
+pub(super) fn set<T>(value: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *value = given;
     }
 }
 
-fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+pub(super) fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
     if (least..=most).contains(&value) {
         return Ok(());
     }

@@ -15,8 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, SqlitePool};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, NewDocument, Root, StoreError, StoredChange, Task,
-    Upserted,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, Root, StoreError, StoredChange,
+    Task, Upserted,
 };
 use crate::index::DocumentVersion;
 
@@ -26,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers at once; more would only queue for the same disk and page cache.
 const READERS: u32 = 4;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("host/store/migrations");
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("host/store/sqlite/migrations");
 
 /// Documents, roots and tasks in one SQLite file.
 pub struct SqliteStore {
@@ -142,6 +142,19 @@ impl DocumentStore for SqliteStore {
 
     async fn interrupt_tasks(&self, message: &str) -> Result<u64, StoreError> {
         tasks::interrupt(&self.writer, message).await.map_err(failure)
+    }
+
+    async fn adopt_tasks(&self, _message: &str) -> Result<Vec<Task>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn changed(&self, _after: u64) {
+        // One process has the data folder locked, and it knows what it wrote.
+        std::future::pending().await
+    }
+
+    async fn lease(&self, _name: &str) -> Result<Option<Lease>, StoreError> {
+        Ok(Some(Lease::unchallenged()))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
