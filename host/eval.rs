@@ -195,7 +195,7 @@ fn probe(snapshot: &Snapshot, probe: Probe, query: &str) -> Result<Vec<String>, 
     let hits = snapshot
         .probe(&probe, &Scope::default(), deadline)
         .map_err(|error| EvalError::Answer { query: query.to_owned(), reason: error.to_string() })?;
-    let paths = snapshot.chunks(&hits.chunks).into_iter().flatten().map(|chunk| chunk.document.path.to_string());
+    let paths = snapshot.chunks(&hits.chunks)?.into_iter().flatten().map(|chunk| chunk.document.path.to_string());
     Ok(distinct(paths))
 }
 

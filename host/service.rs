@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::cache::{Cache, Computed, Entry};
-use crate::index::{Index, Snapshot};
+use crate::index::{Searched, Snapshot};
 use crate::query::{Query, RetrievalError};
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use columns::Window;
@@ -44,15 +44,15 @@ pub struct ServiceLimits {
 /// Answers searches. One for the process; cheap to share.
 pub struct Service {
     runtime: Arc<Runtime>,
-    index: Arc<Index>,
+    index: Searched,
     cache: Cache,
     permits: Semaphore,
     limits: ServiceLimits,
 }
 
 impl Service {
-    pub fn new(runtime: Arc<Runtime>, index: Arc<Index>, cache: Cache, limits: ServiceLimits) -> Self {
-        Self { runtime, index, cache, permits: Semaphore::new(limits.concurrent_searches), limits }
+    pub fn new(runtime: Arc<Runtime>, index: impl Into<Searched>, cache: Cache, limits: ServiceLimits) -> Self {
+        Self { runtime, index: index.into(), cache, permits: Semaphore::new(limits.concurrent_searches), limits }
     }
 
     /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
@@ -110,12 +110,12 @@ impl Service {
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
         let (window, candidates) = blocking(move || {
-            let window = Window::new(&snapshot, hits, runs);
-            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now());
-            (window, candidates)
+            let window = Window::new(&snapshot, hits, runs)?;
+            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now())?;
+            Ok::<_, SearchError>((window, candidates))
         })
-        .await?;
-        let ranking = plan.rank(&window, candidates?).await?;
+        .await??;
+        let ranking = plan.rank(&window, candidates).await?;
         stages.end("rank");
 
         let outcome = page::Outcome { window, ranking, strategies, degraded, reason };
