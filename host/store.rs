@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 pub use lease::Lease;
 pub use sqlite::SqliteStore;
-pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
 use crate::index::DocumentVersion;
 
