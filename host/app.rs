@@ -186,6 +186,7 @@ async fn follow(
         allowed_roots: tree.map(Path::to_owned).into_iter().chain(settings.index.allowed_roots.clone()).collect(),
         excluded: vec![data.to_owned()],
         max_content_bytes: settings.index.max_file_bytes,
+        shared: settings.database.url.is_some(),
         ..IngestConfig::default()
     };
     let opened = folder.clone();

@@ -30,8 +30,8 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
-    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
+    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus, PluginErrors,
+    PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
 };
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
@@ -65,6 +65,7 @@ struct Shared {
     backend: Arc<dyn Backend>,
     metrics: Arc<Metrics>,
     closing: CancellationToken,
+    freshness: search::freshness::FreshnessHeader,
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
@@ -77,7 +78,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));
     }
     let unmatched = MethodRouter::new().fallback(not_found).layer(edge("unmatched"));
-    router.fallback_service(unmatched).with_state(Arc::new(Shared { backend, metrics, closing }))
+    router.fallback_service(unmatched).with_state(Arc::new(Shared {
+        backend,
+        metrics,
+        closing,
+        freshness: Default::default(),
+    }))
 }
 
 /// Every path with its handlers; a test holds the list against the OpenAPI document.

@@ -11,8 +11,8 @@ use tokio_stream::wrappers::WatchStream;
 use super::App;
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
-    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus, PluginErrors,
+    PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -134,6 +134,11 @@ impl Backend for App {
 
     fn index(&self) -> IndexStatus {
         IndexStatus { stats: self.index.snapshot().stats(), last_indexed: self.last_indexed.read().clone() }
+    }
+
+    fn freshness(&self) -> Freshness {
+        let ingest::Freshness { generation, latest, checked, stale } = self.ingest.freshness();
+        Freshness { generation, latest, checked, stale }
     }
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
@@ -259,7 +264,9 @@ fn backend_error(error: IngestError) -> BackendError {
             BackendError::Invalid { field: (*field).to_owned(), message: reason.clone() }
         }
         IngestError::TooManyTasks(_) => BackendError::Conflict(error.to_string()),
-        IngestError::ShuttingDown | IngestError::Index(_) => BackendError::Unavailable(error.to_string()),
+        IngestError::ShuttingDown | IngestError::Index(_) | IngestError::Away(_) => {
+            BackendError::Unavailable(error.to_string())
+        }
         IngestError::Store(store::StoreError::Unavailable(_) | store::StoreError::Busy(_)) => {
             BackendError::Unavailable("the store does not take writes at present; try again in a moment".into())
         }

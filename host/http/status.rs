@@ -37,12 +37,19 @@ pub(super) struct SearchStats {
     dimension: u32,
     /// Store sequence that searches see.
     generation: u64,
+    /// The newest store sequence that this host knows of.
+    latest: u64,
+    /// Seconds since the store was last heard.
+    checked: u64,
+    /// The store is out of reach: there may be more than `latest`.
+    stale: bool,
 }
 
 /// Sizes of the index and counts of searches.
 #[utoipa::path(get, path = "/api/search/stats", tag = "status", responses((status = 200, body = SearchStats)))]
 pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats> {
     let index = shared.backend.index();
+    let freshness = shared.backend.freshness();
     let searches = shared.metrics.search_figures();
     Json(SearchStats {
         total_files_indexed: index.stats.documents,
@@ -56,6 +63,9 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats
         vectors: index.stats.vectors,
         dimension: index.stats.dimension,
         generation: index.stats.generation,
+        latest: freshness.latest.max(index.stats.generation),
+        checked: freshness.checked,
+        stale: freshness.stale,
     })
 }
 

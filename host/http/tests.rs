@@ -119,6 +119,10 @@ pub(super) fn failure(text: &str) -> Option<SearchError> {
 }
 
 impl Backend for Fake {
+    fn freshness(&self) -> Freshness {
+        Freshness { generation: 77, latest: 79, checked: 6, stale: true }
+    }
+
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         async move {
             let text = request.query.text.clone();

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -101,7 +101,7 @@ impl PostgresStore {
             .application_name(&format!("corsac/{}", options.host))
             .disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
-        let monitor = Arc::new(Monitor::default());
+        let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));
         let listener = Listener::start(connect.clone(), options.host.clone());
         Ok(Self {
@@ -121,9 +121,9 @@ impl PostgresStore {
         self
     }
 
-    /// For sibling modules with statements of their own; `connections.session()` is the bounded way.
-    #[allow(dead_code)]
-    pub(super) fn pool(&self) -> &PgPool {
+    /// For tests that look behind the trait.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &sqlx::PgPool {
         self.connections.pool()
     }
 }
