@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 pub use lease::Lease;
+pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};

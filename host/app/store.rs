@@ -16,12 +16,15 @@ const HOST: &str = "host";
 /// Identity of the database that the index follows; not there for the embedded one.
 const DATABASE: &str = "database";
 
-pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+/// The store, and the same once more where it is a database that can answer look-ups.
+pub(super) type Opened = (Arc<dyn Store>, Option<Arc<PostgresStore>>);
+
+pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Opened, AppError> {
     let limit = settings.index.max_file_bytes.max(DEFAULT_MAX_CONTENT_BYTES);
     let database = &settings.database;
     let Some(url) = &database.url else {
         let store = SqliteStore::open(&data.join("store.sqlite")).await?;
-        return Ok(Arc::new(store.with_max_content_bytes(limit)));
+        return Ok((Arc::new(store.with_max_content_bytes(limit)), None));
     };
     let options = PostgresOptions {
         pool_size: database.pool_size,
@@ -32,7 +35,8 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Sto
         slow_query: Duration::from_millis(database.slow_query_ms),
         host: host(data).map_err(|error| unusable(data, &error))?,
     };
-    Ok(Arc::new(PostgresStore::open(url.expose(), options).await?.with_max_content_bytes(limit)))
+    let store = Arc::new(PostgresStore::open(url.expose(), options).await?.with_max_content_bytes(limit));
+    Ok((store.clone(), Some(store)))
 }
 
 /// Throws the index away when it has followed another database than this one: its sequences say nothing here.

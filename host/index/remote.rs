@@ -21,8 +21,7 @@ use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 pub(crate) use super::pattern::expression::Expression;
 pub(crate) use super::pattern::plan::Plan;
 pub(crate) use super::pattern::trigram::CASED;
-pub(crate) use super::tokenize::Word;
-pub(crate) use super::vector::Needle;
+pub(crate) use super::vector::{Needle, wanted};
 
 /// Changes whenever documents are read differently; what was written with another number is written anew.
 const FORMAT: u32 = 1;

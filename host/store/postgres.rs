@@ -13,6 +13,8 @@ mod feed;
 mod leases;
 /// How long statements take.
 mod monitor;
+/// The mode in which the database answers look-ups.
+pub mod retrieval;
 /// Statements about roots, and those that remove.
 mod roots;
 /// The last statements of a write.
@@ -22,7 +24,6 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;

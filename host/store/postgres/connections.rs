@@ -133,6 +133,16 @@ impl Connections {
         }
     }
 
+    /// Does `work`, unless the server is known to be away or comes to be so.
+    pub(super) async fn unless_away<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+        let mut away = self.away.clone();
+        tokio::select! {
+            biased;
+            reason = gone(&mut away) => Err(reason),
+            outcome = work => Ok(outcome),
+        }
+    }
+
     pub(super) fn figures(&self) -> PoolFigures {
         let size = self.pool.size();
         let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX).min(size);

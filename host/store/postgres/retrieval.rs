@@ -31,12 +31,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 use tokio::runtime::Handle;
 
 use crate::index::remote::{Analysis, Engine};
 use crate::index::{ChunkInfo, DocumentInfo, IndexError, IndexStats};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
+use super::PostgresStore;
 use schema::Extensions;
 use state::State;
 pub use write::Change;
@@ -47,10 +48,13 @@ const FETCH: Duration = Duration::from_secs(30);
 /// What this side waits longer than the server, which can say more about a timeout.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// The same for one transaction that writes; a graph of neighbours takes its time.
+const WRITE: Duration = Duration::from_secs(3600);
+
 /// The engine. All methods of `Engine` except `generation` and `stats` wait for the database; call them from a
 /// blocking thread.
 pub struct Retrieval {
-    pool: PgPool,
+    store: Arc<PostgresStore>,
     handle: Handle,
     analysis: Analysis,
     extensions: Extensions,
@@ -62,13 +66,13 @@ pub struct Retrieval {
 
 impl Retrieval {
     /// Creates what the extensions of the database make possible, and looks how far the tables are. The tables
-    /// themselves must be there. Call it within a tokio runtime.
-    pub(super) async fn open(pool: PgPool, analysis: Analysis) -> Result<Self, IndexError> {
-        let extensions = schema::prepare(&pool, analysis.dimension()).await.map_err(read)?;
-        let state = State::load(&pool).await.map_err(read)?;
+    /// themselves are the store's, whose connections are used. Call it within a tokio runtime.
+    pub async fn open(store: Arc<PostgresStore>, analysis: Analysis) -> Result<Self, IndexError> {
+        let extensions = schema::prepare(store.connections.pool(), analysis.dimension()).await.map_err(read)?;
+        let state = State::load(store.connections.pool()).await.map_err(read)?;
         let written = Mutex::new(state.clone());
         let state = ArcSwap::from_pointee(state);
-        Ok(Self { pool, handle: Handle::current(), analysis, extensions, state, written })
+        Ok(Self { store, handle: Handle::current(), analysis, extensions, state, written })
     }
 
     /// Tables in another format are not understood: nothing can be asked of them until they are written anew.
@@ -104,13 +108,48 @@ impl Retrieval {
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {milliseconds}{settings}"
         );
         let asked = async {
-            let mut transaction = self.pool.begin_with(sqlx::AssertSqlSafe(begin)).await.map_err(failed)?;
-            let answer = work(&mut transaction).await?;
-            transaction.commit().await.map_err(failed)?;
-            Ok(answer)
+            let mut session = self.store.connections.session().await.map_err(failed)?;
+            let answer = async {
+                let (connection, _) = session.parts().map_err(failed)?;
+                let mut transaction =
+                    connection.begin_with(sqlx::AssertSqlSafe(begin)).await.map_err(failed)?;
+                let answer = work(&mut transaction).await?;
+                transaction.commit().await.map_err(failed)?;
+                Ok(answer)
+            };
+            let answer = answer.await;
+            // A connection on which something else went wrong than the question is closed.
+            if !matches!(answer, Err(RetrievalError::Unavailable(_))) {
+                session.settle(Ok(())).map_err(failed)?;
+            }
+            answer
         };
-        let answer = self.handle.block_on(async { tokio::time::timeout(left + GRACE, asked).await });
-        answer.unwrap_or(Err(RetrievalError::TimedOut))
+        let bounded = tokio::time::timeout(left + GRACE, self.store.connections.unless_away(asked));
+        match self.handle.block_on(bounded) {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(reason)) => Err(RetrievalError::Unavailable(format!("the database is away: {reason}"))),
+            Err(_) => Err(RetrievalError::TimedOut),
+        }
+    }
+
+    /// Does work that is no question, within `limit`. The reason of a failure says no address.
+    fn run<T>(
+        &self,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> Result<T, String> {
+        let asked = async {
+            let mut session = self.store.connections.session().await?;
+            let (connection, _) = session.parts()?;
+            let outcome = work(connection).await;
+            session.settle(outcome)
+        };
+        let bounded = tokio::time::timeout(limit, self.store.connections.unless_away(asked));
+        match self.handle.block_on(bounded) {
+            Ok(Ok(outcome)) => outcome.map_err(|error| reason(&error)),
+            Ok(Err(reason)) => Err(format!("the database is away: {reason}")),
+            Err(_) => Err(format!("the database did not answer within {} s", limit.as_secs())),
+        }
     }
 
     /// As `ask`, for look-ups that are no probes.
@@ -200,6 +239,9 @@ fn reason(error: &sqlx::Error) -> String {
         _ => "the database cannot be reached".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What depends on extensions: whether they are there, and the columns and indexes that they make possible. An
 //! extension that is missing is a warning that says what is slower without it, never an error.
 
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 
 /// Hosts that start at once do this one after the other: the key of an advisory lock.
 const LOCK: i64 = 0x636f_7273_6163_0004;
@@ -105,15 +105,15 @@ async fn add_vectors(connection: &mut PgConnection, dimension: usize) -> sqlx::R
 }
 
 /// Whether the graph of neighbours is there.
-pub(super) async fn has_graph(pool: &PgPool) -> sqlx::Result<bool> {
-    let row = sqlx::query("SELECT to_regclass('chunks_vector') IS NOT NULL AS there").fetch_one(pool).await?;
+pub(super) async fn has_graph(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let row = sqlx::query("SELECT to_regclass('chunks_vector') IS NOT NULL AS there").fetch_one(connection).await?;
     row.try_get("there")
 }
 
 /// Builds the graph of neighbours; at once is many times faster than row by row. Nobody can write meanwhile, but
 /// everybody can read.
-pub(super) async fn build_graph(pool: &PgPool) -> sqlx::Result<()> {
-    let mut transaction = pool.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
+pub(super) async fn build_graph(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
     let sql = "CREATE INDEX IF NOT EXISTS chunks_vector ON chunks USING hnsw (vector halfvec_cosine_ops)";
     run(&mut transaction, sql.to_owned()).await?;
     transaction.commit().await

@@ -2,7 +2,7 @@
 //! last to have the right to write.
 
 use sqlx::postgres::PgRow;
-use sqlx::{Executor, PgExecutor, PgPool, Row};
+use sqlx::{Connection, Executor, PgConnection, PgExecutor, Row};
 
 use super::Retrieval;
 use crate::index::IndexError;
@@ -77,42 +77,56 @@ impl Retrieval {
 
     /// Looks how far the tables are and publishes it.
     pub fn refresh(&self) -> Result<(), IndexError> {
-        let state = self.handle.block_on(async {
-            let load = tokio::time::timeout(super::FETCH, State::load(&self.pool)).await;
-            load.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-        });
-        let state = state.map_err(super::read)?;
+        let load = async |connection: &mut PgConnection| State::load(connection).await;
+        let state = self.run(super::FETCH, load).map_err(IndexError::Read)?;
         *self.written.lock() = state.clone();
         self.state.store(std::sync::Arc::new(state));
         Ok(())
     }
 
+    /// Empties the tables. Only for whoever has the right to write.
+    pub fn forget(&self) -> Result<(), IndexError> {
+        let format = self.format();
+        let forget = async |connection: &mut PgConnection| {
+            let mut transaction = connection.begin().await?;
+            empty(&mut transaction, &format).await?;
+            transaction.commit().await
+        };
+        self.run(super::WRITE, forget).map_err(IndexError::Write)?;
+        self.refresh()
+    }
+
     /// From now on this host writes and no other: for whoever has the lease. Tables in another format are emptied.
     pub fn begin_writing(&self) -> Result<(), IndexError> {
         let format = self.format();
-        let began = self.handle.block_on(async { begin(&self.pool, &format).await });
-        began.map_err(|error| IndexError::Write(super::reason(&error)))?;
+        let begin = async |connection: &mut PgConnection| begin(connection, &format).await;
+        self.run(super::WRITE, begin).map_err(IndexError::Write)?;
         self.refresh()
     }
 }
 
-async fn begin(pool: &PgPool, format: &str) -> sqlx::Result<()> {
-    let mut transaction = pool.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
+async fn begin(connection: &mut PgConnection, format: &str) -> sqlx::Result<()> {
+    let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
     let row = sqlx::query("UPDATE retrieval_state SET epoch = epoch + 1 WHERE id = 1 RETURNING *");
     let state = State::of(&row.fetch_one(&mut *transaction).await?)?;
     if state.format != format {
         if state.applied > 0 {
             tracing::warn!("the tables of the retrieval mode are in another format and are written anew");
         }
-        transaction.execute("TRUNCATE chunks, chunk_symbols, chunk_terms").await?;
-        sqlx::query(
-            "UPDATE retrieval_state SET format = $1, applied = 0, documents = 0, chunks = 0, content_bytes = 0,
-                 vectors = 0, body_terms = 0, title_terms = 0, symbol_terms = 0, path_terms = 0
-             WHERE id = 1",
-        )
-        .bind(format)
-        .execute(&mut *transaction)
-        .await?;
+        empty(&mut transaction, format).await?;
     }
     transaction.commit().await
+}
+
+async fn empty(connection: &mut PgConnection, format: &str) -> sqlx::Result<()> {
+    connection.execute("TRUNCATE chunks, chunk_symbols, chunk_terms").await?;
+    sqlx::query(
+        "UPDATE retrieval_state SET format = $1, applied = 0, documents = 0, chunks = 0, content_bytes = 0,
+             vectors = 0, body_terms = 0, title_terms = 0, symbol_terms = 0, path_terms = 0
+         WHERE id = 1",
+    )
+    .bind(format)
+    .execute(connection)
+    .await
+    .map(drop)
 }

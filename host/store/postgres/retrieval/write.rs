@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 
 use super::Retrieval;
 use super::rows::{ChunkRow, Rows, SEPARATOR};
@@ -71,15 +71,15 @@ impl Retrieval {
         let Some(last) = changes.last().map(Change::sequence) else { return Ok(()) };
         let epoch = self.written.lock().epoch;
         let vectors = self.extensions.vector;
-        let written = self.handle.block_on(async {
-            let mut transaction = self.pool.begin_with("BEGIN; SET LOCAL statement_timeout = '10min'").await?;
+        let work = async |connection: &mut PgConnection| {
+            let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = '10min'").await?;
             let state = write(&mut transaction, changes, (epoch, last), vectors).await?;
             if state.is_some() {
                 transaction.commit().await?;
             }
             Ok(state)
-        });
-        match written.map_err(|error| IndexError::Write(super::reason(&error)))? {
+        };
+        match self.run(super::WRITE, work).map_err(IndexError::Write)? {
             Some(state) => *self.written.lock() = state,
             None => return Err(IndexError::Write("another host writes the tables now".to_owned())),
         }
@@ -91,13 +91,11 @@ impl Retrieval {
     pub fn publish(&self, caught_up: bool) -> Result<(), IndexError> {
         let vectors = self.written.lock().vectors;
         if caught_up && self.extensions.vector && vectors >= GRAPH_FROM {
-            let built = self.handle.block_on(async {
-                if !schema::has_graph(&self.pool).await? {
-                    schema::build_graph(&self.pool).await?;
-                }
-                Ok(())
-            });
-            built.map_err(|error| IndexError::Write(super::reason(&error)))?;
+            let build = async |connection: &mut PgConnection| match schema::has_graph(connection).await? {
+                true => Ok(()),
+                false => schema::build_graph(connection).await,
+            };
+            self.run(super::WRITE, build).map_err(IndexError::Write)?;
         }
         self.refresh()
     }
@@ -236,7 +234,9 @@ async fn insert(connection: &mut PgConnection, batch: &[(&Rows, usize)], vectors
              WITH ORDINALITY AS sent ({COLUMNS}, at)"
     );
     debug_assert_eq!(SEPARATOR as u32, 31);
-    let chunk = |(rows, ordinal): &(&Rows, usize)| -> &ChunkRow { &rows.chunks[*ordinal] };
+    fn chunk<'rows>(row: &(&'rows Rows, usize)) -> &'rows ChunkRow {
+        &row.0.chunks[row.1]
+    }
     macro_rules! of_document {
         ($field:ident) => {
             batch.iter().map(|(rows, _)| rows.$field.clone()).collect::<Vec<_>>()
