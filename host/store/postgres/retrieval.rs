@@ -242,6 +242,3 @@ fn reason(error: &sqlx::Error) -> String {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,7 @@ use crate::query::{
     ChunkId, Hits, PatternProbe, PatternSyntax, Probe, RetrievalError, Scope, SymbolMatch, SymbolProbe, TermMatch,
     TextField, TextProbe, VectorProbe,
 };
-use crate::store::{DocumentStore, PostgresOptions, PostgresStore};
+use crate::store::{PostgresOptions, PostgresStore};
 
 const KINDS: [PostgresKind; 2] = [PostgresKind::Vector, PostgresKind::Debian];
 
