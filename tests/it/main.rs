@@ -12,6 +12,7 @@ mod indexing;
 mod outage;
 mod reload;
 mod requests;
+mod retrieval;
 mod runtime;
 mod search;
 mod support;

@@ -229,8 +229,8 @@ async fn texts_are_scored_alike() {
                 for limit in [10, 1000] {
                     let (text, fields) = (text.to_owned(), fields.clone());
                     let probe = Probe::Text(TextProbe { text, mode, fuzziness, prefix, fields, limit });
-                    // The local index keeps lengths of fields in one byte each.
-                    found += both.alike(&probe, &scope, 0.05);
+                    // The local index keeps a field's length in one byte, with an error of up to an eighth.
+                    found += both.alike(&probe, &scope, 0.12);
                 }
             }
         }

@@ -98,7 +98,7 @@ impl Search<'_> {
         let mut query: QueryBuilder<Postgres> =
             QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM chunks WHERE vector IS NOT NULL");
         scope::push(&mut query, self.within);
-        query.push(" LIMIT ").push_bind(GRAPH_FROM.cast_signed() + 1).push(") AS some");
+        query.push(" LIMIT ").push_bind(GRAPH_FROM.cast_signed() + 1).push(") AS counted");
         let count: i64 = query.build_query_scalar().fetch_one(connection).await?;
         Ok(count <= GRAPH_FROM.cast_signed())
     }
