@@ -191,8 +191,9 @@ impl Engine for Retrieval {
         if ids.is_empty() {
             return Ok(vec![]);
         }
-        let mut found = self.fetch(async |connection| fetch::chunks(connection, ids).await)?;
-        Ok(ids.iter().map(|id| found.remove(id)).collect())
+        let found = self.fetch(async |connection| fetch::chunks(connection, ids).await)?;
+        // An id may be asked for more than once: two lines of one chunk.
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
     fn contents(&self, sequences: &[u64]) -> Result<HashMap<u64, Arc<str>>, IndexError> {

@@ -289,6 +289,7 @@ async fn contents_chunks_and_embeddings_are_the_same() {
                 assert_eq!(both.remote.content(document.sequence).unwrap(), content, "{}", document.path);
                 ids.extend((0..document.chunks).map(|ordinal| ChunkId::new(document.sequence, ordinal as u16)));
             }
+            ids.push(ids[1]);
             assert!(ids.len() > 100, "{}", ids.len());
             assert_eq!(both.remote.chunks(&ids).unwrap(), both.local.chunks(&ids).unwrap());
             assert_eq!(both.remote.embeddings(&ids).unwrap(), both.local.embeddings(&ids).unwrap());
