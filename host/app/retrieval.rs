@@ -20,10 +20,7 @@ const LEASE: &str = "retrieval";
 const ASK: Duration = Duration::from_secs(1);
 
 /// Opens the engine and starts to follow the store with it.
-pub(super) async fn follow(
-    database: Arc<PostgresStore>,
-    config: IngestConfig,
-) -> Result<(Searched, Ingest), AppError> {
+pub(super) async fn follow(database: Arc<PostgresStore>, config: IngestConfig) -> Result<(Searched, Ingest), AppError> {
     let load = tokio::task::spawn_blocking(Analysis::load).await;
     let analysis = load.map_err(|error| IndexError::Model(error.to_string()))??;
     let engine = Arc::new(Retrieval::open(Arc::clone(&database), analysis).await?);

@@ -74,7 +74,8 @@ async fn both_modes_give_the_same_answers() {
                 (embedded.found("hybrid", request.clone()).await, database.found("hybrid", request).await);
             assert_eq!(paths(&there).first(), paths(&here).first(), "{ranker}");
         }
-        let (here, there) = (embedded.get("/api/search/stats").await.json(), database.get("/api/search/stats").await.json());
+        let (here, there) =
+            (embedded.get("/api/search/stats").await.json(), database.get("/api/search/stats").await.json());
         assert_eq!(there["total_files_indexed"], here["total_files_indexed"]);
     }
 }
@@ -173,8 +174,7 @@ async fn what_changes_or_goes_is_not_found_any_more() {
     for (query, found) in [("cardamom", &[][..]), ("nutmeg", &[]), ("saffron", &["a.rs"])] {
         for strategy in ["syntax", "search"] {
             let answer = server.query(strategy, query).await;
-            let texts: Vec<&str> =
-                results(&answer).iter().map(|result| result["content"].as_str().unwrap()).collect();
+            let texts: Vec<&str> = results(&answer).iter().map(|result| result["content"].as_str().unwrap()).collect();
             assert!(!texts.iter().any(|text| text.contains("cardamom") || text.contains("nutmeg")), "{texts:?}");
             if strategy == "syntax" {
                 assert_eq!(paths(&answer), found, "{query}");

@@ -59,11 +59,8 @@ impl Scorer {
             let length = lengths[field] as f32 / self.means[field].max(f32::MIN_POSITIVE);
             count / (count + K1 * (1.0 - B + B * length))
         };
-        let found: Vec<([u8; FIELDS], &[f32; FIELDS])> = self
-            .terms
-            .iter()
-            .filter_map(|(key, weights)| Some((terms::counts(profile, *key)?, weights)))
-            .collect();
+        let found: Vec<([u8; FIELDS], &[f32; FIELDS])> =
+            self.terms.iter().filter_map(|(key, weights)| Some((terms::counts(profile, *key)?, weights))).collect();
         let mut score = 0.0;
         for field in 0..FIELDS {
             if self.phrase {

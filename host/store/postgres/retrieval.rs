@@ -2,10 +2,10 @@
 //! one host writes and all hosts ask. Here are the connection to the database and what its errors mean; each kind of
 //! probe has a file. Knows nothing of who may write, of plugins or of HTTP.
 
-/// Chunks, contents and embeddings by their ids.
-mod fetch;
 /// Terms of the collection that stand for another.
 mod alternatives;
+/// Chunks, contents and embeddings by their ids.
+mod fetch;
 /// Lines that match.
 mod pattern;
 /// The rows of a document.
@@ -34,10 +34,10 @@ use parking_lot::Mutex;
 use sqlx::{Connection, PgConnection};
 use tokio::runtime::Handle;
 
+use super::PostgresStore;
 use crate::index::remote::{Analysis, Engine};
 use crate::index::{ChunkInfo, DocumentInfo, IndexError, IndexStats};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
-use super::PostgresStore;
 use schema::Extensions;
 use state::State;
 pub use write::Change;
@@ -111,8 +111,7 @@ impl Retrieval {
             let mut session = self.store.connections.session().await.map_err(failed)?;
             let answer = async {
                 let (connection, _) = session.parts().map_err(failed)?;
-                let mut transaction =
-                    connection.begin_with(sqlx::AssertSqlSafe(begin)).await.map_err(failed)?;
+                let mut transaction = connection.begin_with(sqlx::AssertSqlSafe(begin)).await.map_err(failed)?;
                 let answer = work(&mut transaction).await?;
                 transaction.commit().await.map_err(failed)?;
                 Ok(answer)

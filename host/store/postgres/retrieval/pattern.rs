@@ -252,7 +252,8 @@ mod tests {
     #[test]
     fn strings_become_patterns() {
         let both = Plan::And(vec![literal("a_b%"), literal("x\ny"), Plan::All]);
-        let expected = Condition::And(vec![chunk(&["%a\\_b\\%%"]), Condition::And(vec![chunk(&["%x%"]), chunk(&["%y%"])])]);
+        let expected =
+            Condition::And(vec![chunk(&["%a\\_b\\%%"]), Condition::And(vec![chunk(&["%x%"]), chunk(&["%y%"])])]);
         assert_eq!(Condition::of(&both), expected);
         let one = Plan::Or(vec![literal("gr\u{1}\u{1}e"), literal("grosse")]);
         assert_eq!(Condition::of(&one), chunk(&["%gr__e%", "%grosse%"]));

@@ -55,11 +55,13 @@ pub(super) async fn prepare(pool: &PgPool, dimension: usize) -> sqlx::Result<Ext
         add_vectors(&mut transaction, dimension).await?;
     }
     if extensions.trigrams {
-        run(&mut transaction, format!(
-            "CREATE INDEX IF NOT EXISTS chunks_trigrams ON chunks USING gin (({FOLDED_BODY}) gin_trgm_ops)"
-        ))
+        run(
+            &mut transaction,
+            format!("CREATE INDEX IF NOT EXISTS chunks_trigrams ON chunks USING gin (({FOLDED_BODY}) gin_trgm_ops)"),
+        )
         .await?;
-        let names = "CREATE INDEX IF NOT EXISTS chunk_symbols_trigrams ON chunk_symbols USING gin (folded gin_trgm_ops)";
+        let names =
+            "CREATE INDEX IF NOT EXISTS chunk_symbols_trigrams ON chunk_symbols USING gin (folded gin_trgm_ops)";
         run(&mut transaction, names.to_owned()).await?;
     }
     transaction.commit().await?;

@@ -242,7 +242,8 @@ async fn texts_are_scored_alike() {
 async fn phrases_are_found_where_they_are() {
     for kind in KINDS {
         let both = Both::over(kind, documents()).await;
-        for text in ["regex engine", "the regex engine verifies", "engine regex", "very deep place", "text index probe"] {
+        for text in ["regex engine", "the regex engine verifies", "engine regex", "very deep place", "text index probe"]
+        {
             let probe = TextProbe {
                 text: text.into(),
                 mode: TermMatch::Phrase,
@@ -391,7 +392,8 @@ async fn tables_of_another_format_are_written_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone_or_slow_is_an_error_and_not_an_empty_answer() {
-    let mut server = Postgres::start_with(services::PostgresOptions { kind: PostgresKind::Vector, ..Default::default() });
+    let mut server =
+        Postgres::start_with(services::PostgresOptions { kind: PostgresKind::Vector, ..Default::default() });
     let engine = open(&server.database(), "one").await;
     let probe = pattern("first", PatternSyntax::Literal, true, false, 10);
     block_in_place(|| {
@@ -443,9 +445,8 @@ async fn many_vectors_are_found_by_the_graph() {
     let engine = open(&Postgres::shared(PostgresKind::Vector).database(), "one").await;
     let words = ["red", "green", "blue", "river", "engine", "cloud", "paper", "music", "stone", "bread", "winter"];
     let word = |number: usize| words[number % words.len()];
-    let text = |number: usize| {
-        format!("{} {} {} number {number}\n", word(number), word(number / 11), word(number / 121))
-    };
+    let text =
+        |number: usize| format!("{} {} {} number {number}\n", word(number), word(number / 11), word(number / 121));
     let count = super::write::GRAPH_FROM as usize + 500;
     block_in_place(|| {
         engine.begin_writing().unwrap();

@@ -81,9 +81,8 @@ impl Search<'_> {
             sqlx::query("SET LOCAL enable_indexscan = off").execute(&mut *connection).await?;
         }
         let needle = Needle::new(self.question);
-        let mut query = QueryBuilder::new(
-            "SELECT sequence, ordinal, first_line, embedding FROM chunks WHERE vector IS NOT NULL",
-        );
+        let mut query =
+            QueryBuilder::new("SELECT sequence, ordinal, first_line, embedding FROM chunks WHERE vector IS NOT NULL");
         scope::push(&mut query, self.within);
         query.push(" ORDER BY vector <=> ").push_bind(self.question.to_vec()).push("::real[]::halfvec LIMIT ");
         query.push_bind(self.wanted as i64);
