@@ -299,6 +299,6 @@ impl DocumentStore for PostgresStore {
 }
 
 #[cfg(test)]
-mod faults;
+mod fault_tests;
 #[cfg(test)]
 mod tests;
