@@ -3,6 +3,8 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// The cache and its tiers.
+mod cache;
 /// Which store a server has.
 mod store;
 
@@ -46,6 +48,8 @@ pub enum AppError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error("serving failed: {0}")]
@@ -91,13 +95,18 @@ impl App {
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
-        let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
+        let cache = cache::open(settings, &data).await?;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
+        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
+        let period = Duration::from_secs(period);
+        let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let closing = CancellationToken::new();
+        tokio::spawn(service.clone().keep_warm(closing.clone()));
         Ok(Arc::new(Self {
-            service: Service::new(runtime.clone(), index.clone(), cache.clone(), limits),
+            service,
             runtime,
             ingest,
             index,
@@ -106,7 +115,7 @@ impl App {
             store,
             tree,
             last_indexed: Arc::default(),
-            closing: CancellationToken::new(),
+            closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
             drain: Duration::from_millis(settings.server.drain_ms),

@@ -145,7 +145,7 @@ impl Backend for App {
         self.cache.figures().boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
     }
 

@@ -44,8 +44,8 @@ pub trait Backend: Send + Sync + 'static {
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures>;
 
-    /// Number of entries dropped; none: all namespaces.
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
+    /// How much was dropped, here and beyond; none: all namespaces.
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
 
     /// What is wrong, one sentence each without internals; empty means healthy.
     fn problems(&self) -> Vec<String>;

@@ -162,7 +162,7 @@ impl StrategyMetrics {
     }
 }
 
-/// The cache in process; there is no second tier.
+/// The cache in process, and whether there is one that hosts share.
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 struct CacheStatus {
     cache_available: bool,
@@ -211,7 +211,7 @@ pub(super) async fn performance(State(shared): State<Arc<Shared>>) -> Json<Perfo
         metrics: PerformanceMetrics {
             cache_status: CacheStatus {
                 cache_available: cache.capacity_bytes > 0,
-                redis_available: false,
+                redis_available: cache.shared.as_ref().is_some_and(|shared| shared.state.available),
                 entries: cache.entries,
                 bytes: cache.bytes,
                 capacity_bytes: cache.capacity_bytes,
@@ -252,8 +252,12 @@ pub(super) struct Cleared {
     status: String,
     namespace: String,
     message: String,
-    /// Entries dropped.
+    /// Entries dropped in this process.
     cleared: u64,
+    /// Entries dropped in the tier that hosts share.
+    shared: u64,
+    /// Other hosts that were told.
+    hosts: u64,
 }
 
 /// Forget cached answers.
@@ -277,8 +281,9 @@ pub(super) async fn clear_cache(
     }
     let all = namespace == "search_results";
     let cleared = shared.backend.clear_cache((!all).then(|| namespace.clone())).await;
+    let crate::cache::Cleared { entries: cleared, shared, hosts } = cleared;
     let message = format!("dropped {cleared} cached answers");
-    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared }))
+    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared, shared, hosts }))
 }
 
 /// All figures for Prometheus, in the OpenMetrics text format.

@@ -7,6 +7,8 @@ async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
     let server = server();
     for (status, expected) in [
         (CacheStatus::Hit, "corsac; hit"),
+        (CacheStatus::Stale, "corsac; hit; detail=stale"),
+        (CacheStatus::Shared, "corsac; hit; detail=redis"),
         (CacheStatus::Miss, "corsac; fwd=miss; stored"),
         (CacheStatus::Coalesced, "corsac; fwd=miss; collapsed"),
         (CacheStatus::Uncacheable, "corsac; fwd=miss; stored=?0"),
