@@ -8,6 +8,10 @@ mod conformance;
 mod content;
 /// Rights that one host at a time has.
 mod lease;
+/// What a store says about itself.
+pub mod monitor;
+/// The shared backend.
+pub mod postgres;
 /// The embedded backend.
 pub mod sqlite;
 /// Long-running work and its progress.
@@ -196,6 +200,21 @@ pub struct Counts {
     pub content_bytes: u64,
     /// Without the posted one.
     pub roots: u64,
+}
+
+/// The connections to a shared database at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolFigures {
+    /// Open ones.
+    pub size: u32,
+    pub idle: u32,
+    pub in_use: u32,
+    /// There will never be more.
+    pub max: u32,
+    /// Calls that wait for one.
+    pub waiting: u32,
+    /// `in_use` of `max`, 0 to 1.
+    pub usage: f64,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
