@@ -3,6 +3,8 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// What the store says about its database.
+mod database;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

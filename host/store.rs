@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 pub use lease::Lease;
+pub use monitor::MonitoredStore;
 pub use sqlite::SqliteStore;
 pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
@@ -110,9 +111,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore {}
+pub trait Store: DocumentStore + MonitoredStore {}
 
-impl<Backend: DocumentStore> Store for Backend {}
+impl<Backend: DocumentStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

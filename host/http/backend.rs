@@ -6,6 +6,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
@@ -43,6 +44,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Number of entries dropped; none: all namespaces.
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
+
+    /// What the database says about itself; bounded in time.
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
 
     /// What is wrong, one sentence each without internals; empty means healthy.
     fn problems(&self) -> Vec<String>;
