@@ -11,8 +11,8 @@ use tokio_stream::wrappers::WatchStream;
 use super::{App, database};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DatabaseStatus, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
-    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, DatabaseStatus, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors,
+    PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -145,7 +145,8 @@ impl Backend for App {
     }
 
     fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
-        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }.boxed()
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
     }
 
     fn problems(&self) -> Vec<String> {

@@ -9,7 +9,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use super::*;
+use crate::store::conformance::text;
 use crate::store::monitor::{CheckedBy, IndexAdvice, SlowStatement};
+use crate::store::{DocumentStore, MonitoredStore, PostgresOptions, PostgresStore};
 
 const BOTH: [PostgresKind; 2] = [PostgresKind::Debian, PostgresKind::Vector];
 
@@ -174,6 +176,68 @@ async fn a_missing_index_is_advised_for_what_it_saves() {
             after.observe(statement, Duration::from_millis(1));
             let report = after.report(figures(1, 10)).await.unwrap();
             assert!(report.advice.iter().all(|advice| advice.statement != statement), "{:?}", report.advice);
+        }
+    }
+}
+
+/// The store itself: its statements need no more indexes than it has, and a lost one is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_s_own_indexes_are_enough_and_all_needed() {
+    for (kind, checked_by) in [(PostgresKind::Debian, CheckedBy::Hypopg), (PostgresKind::Vector, CheckedBy::Statistics)]
+    {
+        let url = Postgres::shared(kind).database();
+        let options = PostgresOptions { slow_query: Duration::ZERO, ..PostgresOptions::new("a") };
+        let store = PostgresStore::open(&url, options).await.unwrap();
+        let run = async |sql: &str| {
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(store.pool()).await.unwrap();
+        };
+        run("INSERT INTO documents SELECT i % 1024, i, 0, 'file-' || i, sha256(i::text::bytea), NULL, NULL, 0, 0, 1, '', i
+                FROM generate_series(1, 50000) AS i;
+            INSERT INTO contents SELECT i % 1024, i, '\\x0000' FROM generate_series(1, 50000) AS i;
+            UPDATE counters SET value = 50000;
+            ANALYZE")
+        .await;
+        let work = async || {
+            store.upsert(vec![text(0, "new.md", "words")]).await.unwrap();
+            store.upsert(vec![text(0, "new.md", "other words")]).await.unwrap();
+            assert!(store.document(0, "new.md").await.unwrap().is_some());
+            let last = store.last_sequence().await.unwrap();
+            assert_eq!(store.changes(last - 1, 10).await.unwrap().len(), 1);
+            assert_eq!(store.remove(0, &["new.md".to_owned()]).await.unwrap(), 1);
+            store.roots().await.unwrap();
+            store.tasks(10).await.unwrap();
+        };
+        work().await;
+        let report = store.report().await.unwrap();
+        assert!(report.slow.len() > 5, "{:?}", report.slow);
+        assert!(report.advice.is_empty(), "{:#?}", report.advice);
+        assert_eq!(report.pool.unwrap().max, 50);
+
+        run("DROP INDEX documents_sequence;
+            ALTER TABLE documents DROP CONSTRAINT documents_root_path_digest_shard_key;
+            ALTER TABLE contents DROP CONSTRAINT contents_pkey;
+            ANALYZE")
+        .await;
+        store.document(0, "file-1").await.unwrap();
+        *store.connections.monitor().reported.lock().await = None;
+        let advice = store.report().await.unwrap().advice;
+        let asked = |table: &str, columns: &[&str]| {
+            let found = advice.iter().find(|advice| {
+                let mut named: Vec<&str> = advice.columns.iter().map(String::as_str).collect();
+                named.sort_unstable();
+                advice.table == table && named == columns
+            });
+            found.unwrap_or_else(|| panic!("{kind:?} {table} {columns:?}: {advice:#?}"))
+        };
+        for (table, columns) in [
+            ("public.documents", &["sequence"][..]),
+            ("public.documents", &["path_digest", "root", "shard"]),
+            ("public.contents", &["document", "shard"]),
+        ] {
+            let found = asked(table, columns);
+            assert_eq!(found.checked_by, checked_by);
+            println!("{kind:?} {table} {columns:?}: {:.0} -> {:.0}", found.cost_before, found.cost_after);
+            assert!(found.cost_after < found.cost_before * 0.9);
         }
     }
 }
