@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -121,9 +121,9 @@ impl PostgresStore {
         self
     }
 
-    /// For sibling modules with statements of their own; `connections.session()` is the bounded way.
-    #[allow(dead_code)]
-    pub(super) fn pool(&self) -> &PgPool {
+    /// For tests that look behind the trait.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &sqlx::PgPool {
         self.connections.pool()
     }
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod contract;
+mod database;
 mod durability;
 mod faults;
 mod hostile;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sqlx::pool::PoolConnection;
@@ -166,6 +166,14 @@ async fn gone(away: &mut watch::Receiver<Option<String>>) -> String {
         // Nobody watches any more: the store is being closed, which the pool knows too.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// Awaits a statement and tells the monitor how long it took.
+pub(super) async fn timed<T>(monitor: &Monitor, sql: &'static str, statement: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let outcome = statement.await;
+    monitor.observe(sql, start.elapsed());
+    outcome
 }
 
 /// Ends on the server what nobody waits for any more.

@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 
-use super::connections::Session;
+use super::connections::{Session, timed};
 use super::failure::is_conflict;
 use super::feed::{change, take_sequences};
-use super::monitor::{Monitor, timed};
+use super::monitor::Monitor;
 use super::rows::Rows;
 use crate::store::version::{self, Current, Decision, Encoded};
 use crate::store::{StoredChange, Upserted};

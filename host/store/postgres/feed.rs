@@ -8,8 +8,7 @@ use sqlx::{PgConnection, Row};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::connections::{GREETING, Session};
-use super::monitor::timed;
+use super::connections::{GREETING, Session, timed};
 use crate::index::DocumentVersion;
 use crate::store::{PAGE_BYTES, StoredChange, content};
 

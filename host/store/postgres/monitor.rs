@@ -191,14 +191,6 @@ impl Drop for Monitor {
     }
 }
 
-/// Awaits a statement and tells the monitor how long it took.
-pub(super) async fn timed<T>(monitor: &Monitor, sql: &str, statement: impl Future<Output = T>) -> T {
-    let start = Instant::now();
-    let outcome = statement.await;
-    monitor.observe(sql, start.elapsed());
-    outcome
-}
-
 /// Makes the plans of slow statements, one after the other.
 async fn explain_slow(connect: PgConnectOptions, log: Arc<StatementLog>, mut wanted: mpsc::Receiver<String>) {
     if let Ok(mut inspection) = Inspection::open(&connect).await {

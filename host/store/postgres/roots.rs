@@ -6,11 +6,11 @@ use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 
-use super::connections::{BULK, Session};
+use super::connections::{BULK, Session, timed};
 use super::documents::{Place, hold_roots, path_digest, stored};
 use super::failure::is_conflict;
 use super::feed::{take_sequences, unsigned};
-use super::monitor::{Monitor, timed};
+use super::monitor::Monitor;
 use crate::store::{Counts, Fingerprint, POSTED_ROOT, Root};
 
 const ATTEMPTS: u32 = 16;

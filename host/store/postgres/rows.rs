@@ -3,8 +3,9 @@
 
 use sqlx::PgConnection;
 
+use super::connections::timed;
 use super::documents::{Place, Stored};
-use super::monitor::{Monitor, timed};
+use super::monitor::Monitor;
 use crate::store::version::Encoded;
 
 /// Columns of documents to write.

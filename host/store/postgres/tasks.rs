@@ -4,8 +4,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::connections::Session;
-use super::monitor::timed;
+use super::connections::{Session, timed};
 use crate::store::version::storable;
 use crate::store::{Task, TaskState};
 

@@ -8,6 +8,7 @@ use services::{Postgres, PostgresKind};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
+use super::super::connections::timed;
 use super::*;
 use crate::store::conformance::text;
 use crate::store::monitor::{CheckedBy, IndexAdvice, SlowStatement};
