@@ -29,8 +29,9 @@ use inspection::{Inspection, has_plan};
 use crate::store::monitor::{DatabaseReport, StatementLog, StatementSource, is_pool_warning};
 use crate::store::{PoolFigures, StoreError};
 
-/// A report is answered again for this long.
+/// A report is answered again for this long, a failure for less.
 const REPORT_LIFETIME: Duration = Duration::from_secs(5);
+const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Longest time for everything that is asked for a report, without the advice, and for the advice.
 const FIGURES_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,6 +78,11 @@ impl Monitor {
         })
     }
 
+    /// An execution that begins now and ends when this is dropped, also when it is given up.
+    pub(super) fn timing<'monitor>(&'monitor self, sql: &'monitor str) -> Timing<'monitor> {
+        Timing { monitor: self, sql, start: Instant::now() }
+    }
+
     /// Takes note of one execution; only its text, never its parameters. Does not block.
     pub(super) fn observe(&self, sql: &str, took: Duration) {
         if self.log.observe(sql, took) && self.plans.try_send(sql.to_owned()).is_err() {
@@ -101,8 +107,9 @@ impl Monitor {
     pub(super) async fn report(&self, pool: PoolFigures) -> Result<DatabaseReport, StoreError> {
         self.observe_pool(pool);
         let mut reported = self.reported.lock().await;
+        let lifetime = |outcome: &Result<_, _>| if outcome.is_ok() { REPORT_LIFETIME } else { FAILURE_LIFETIME };
         let outcome = match &*reported {
-            Some((at, outcome)) if at.elapsed() < REPORT_LIFETIME => outcome.clone(),
+            Some((at, outcome)) if at.elapsed() < lifetime(outcome) => outcome.clone(),
             _ => {
                 let outcome = self.look().await;
                 *reported = Some((Instant::now(), outcome.clone()));
@@ -169,7 +176,7 @@ impl Monitor {
             None => {
                 let note = "hypopg is not installed in this database, so index advice is checked by statistics";
                 report.notes.push(note.to_owned());
-                Check::Statistics
+                Check::Statistics(figures::prices(&mut inspection.connection).await?)
             }
         };
         let slow = self.log.slow_statements().into_iter().map(|slow| slow.statement);
@@ -182,6 +189,19 @@ impl Monitor {
         }
         report.advice = advice::advise(inspection, &statements, &check).await?;
         Ok(())
+    }
+}
+
+/// A statement that is being executed.
+pub(super) struct Timing<'monitor> {
+    monitor: &'monitor Monitor,
+    sql: &'monitor str,
+    start: Instant,
+}
+
+impl Drop for Timing<'_> {
+    fn drop(&mut self) {
+        self.monitor.observe(self.sql, self.start.elapsed());
     }
 }
 

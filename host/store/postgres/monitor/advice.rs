@@ -4,7 +4,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::cost::index_scan_cost;
+use super::cost::{Prices, index_scan_cost};
 use super::figures::{self, TableFacts};
 use super::inspection::Inspection;
 use super::plan::{self, Proposal, Scan};
@@ -22,13 +22,12 @@ const MOST_ADVICE: usize = 10;
 const WIDEST_COLUMN_BYTES: f64 = 500.0;
 
 /// How an index is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Check {
     /// With hypopg, in this schema.
-    Hypothetical {
-        schema: String,
-    },
-    Statistics,
+    Hypothetical { schema: String },
+    /// With the planner's formulas, at these prices.
+    Statistics(Prices),
 }
 
 /// Advice for the statements, the largest saving first. A statement that cannot be explained has none.
@@ -53,7 +52,7 @@ pub(super) async fn advise(
                     Check::Hypothetical { schema } => {
                         hypothetical_cost(inspection, statement, &proposal, &facts, schema).await?
                     }
-                    Check::Statistics => Some(estimated_cost(inspection, &scan, &proposal, &facts).await?),
+                    Check::Statistics(prices) => Some(estimated_cost(prices, &scan, &proposal, &facts)),
                 };
                 let cost_before = plan::total_cost(plan::root(&explained));
                 let Some(cost_after) = cost_after else { continue };
@@ -92,7 +91,7 @@ impl Found<'_> {
             helps: 1,
             checked_by: match check {
                 Check::Hypothetical { .. } => CheckedBy::Hypopg,
-                Check::Statistics => CheckedBy::Statistics,
+                Check::Statistics(_) => CheckedBy::Statistics,
             },
             cost_before: self.cost_before,
             cost_after: self.cost_after,
@@ -160,15 +159,9 @@ async fn hypothetical_cost(
 }
 
 /// The plan's cost with the scan replaced by one of the index, by `cost`'s formulas.
-async fn estimated_cost(
-    inspection: &mut Inspection,
-    scan: &Scan<'_>,
-    proposal: &Proposal,
-    facts: &TableFacts,
-) -> Result<f64, sqlx::Error> {
-    let prices = figures::prices(&mut inspection.connection).await?;
+fn estimated_cost(prices: &Prices, scan: &Scan<'_>, proposal: &Proposal, facts: &TableFacts) -> f64 {
     let compared = proposal.columns.iter().map(|column| column.comparison);
     let columns: Vec<_> = facts.columns.iter().copied().zip(compared).collect();
-    let lookup = index_scan_cost(&prices, facts.size, &columns, scan.filters(), proposal.at_least);
-    Ok(scan.plan_cost_with(proposal, lookup * proposal.lookups))
+    let lookup = index_scan_cost(prices, facts.size, &columns, scan.filters(), proposal.at_least);
+    scan.plan_cost_with(proposal, lookup * proposal.lookups)
 }

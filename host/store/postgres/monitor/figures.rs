@@ -5,6 +5,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::cost::{ColumnStatistics, Prices, TableSize};
+use super::inspection::has_plan;
 use crate::store::monitor::{ServerFigures, StatementFigures, UnusedIndex};
 
 /// Smaller indexes cost next to nothing.
@@ -80,13 +81,23 @@ fn statement(row: &PgRow) -> Result<StatementFigures, sqlx::Error> {
     let count = |at: usize| row.try_get::<i64, _>(at).map(|count| u64::try_from(count).unwrap_or(0));
     let (calls, total_ms) = (count(1)?, row.try_get::<f64, _>(2)?);
     Ok(StatementFigures {
-        statement: row.try_get(0)?,
+        statement: without_values(row.try_get(0)?),
         calls,
         total_ms,
         mean_ms: total_ms / calls.max(1) as f64,
         max_ms: row.try_get(3)?,
         server: Some(ServerFigures { rows: count(4)?, shared_hits: count(5)?, shared_reads: count(6)? }),
     })
+}
+
+/// The database puts parameters for the values of statements that have a plan. Of others it keeps the text, which may
+/// be `ALTER ROLE … PASSWORD …`: only their kind is shown.
+fn without_values(statement: String) -> String {
+    if has_plan(&statement) {
+        return statement;
+    }
+    let words: Vec<&str> = statement.split_whitespace().take(3).collect();
+    if words.len() < 3 { statement } else { format!("{} {} …", words[0], words[1]) }
 }
 
 /// Indexes that were never used, though their tables were, and that keep no rule.
