@@ -6,6 +6,8 @@
 mod backend;
 /// From bytes to typed bodies.
 mod body;
+/// What the database says about itself.
+mod database;
 /// What happens to every request.
 mod edge;
 /// Rules of fields that several requests share.
@@ -32,6 +34,10 @@ mod tasks;
 pub use backend::{
     Backend, BackendError, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus, PluginErrors,
     PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
+};
+pub use database::{
+    CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
+    StatementStatistics, StatisticsSource, UnusedIndex,
 };
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
@@ -69,7 +75,7 @@ struct Shared {
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance` or `cache` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or `cache` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts } = options;
     let edge = |route: &'static str| Edge { metrics: metrics.route(route), hosts };
@@ -95,6 +101,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/health", get(status::health)),
         ("/api/search/performance", get(status::performance)),
         ("/api/search/cache/clear", post(status::clear_cache)),
+        ("/api/search/database", get(database::database)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),

@@ -8,6 +8,8 @@ mod conformance;
 mod content;
 /// Rights that one host at a time has.
 mod lease;
+/// What a store says about itself.
+pub mod monitor;
 /// The shared backend.
 pub mod postgres;
 /// The embedded backend.
@@ -22,6 +24,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 pub use lease::Lease;
+pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
@@ -121,9 +124,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore {}
+pub trait Store: DocumentStore + MonitoredStore {}
 
-impl<Backend: DocumentStore> Store for Backend {}
+impl<Backend: DocumentStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

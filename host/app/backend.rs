@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::App;
+use super::{App, database};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus, PluginErrors,
-    PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus,
+    PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
+    Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -147,6 +148,11 @@ impl Backend for App {
 
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
     }
 
     fn problems(&self) -> Vec<String> {

@@ -6,6 +6,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
@@ -46,6 +47,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How much was dropped, here and beyond; none: all namespaces.
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
+
+    /// What the database says about itself; bounded in time.
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
 
     /// What is wrong, one sentence each without internals; empty means healthy.
     fn problems(&self) -> Vec<String>;

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 
-use crate::http::{indexing, plugins, search, status, tasks};
+use crate::http::{database, indexing, plugins, search, status, tasks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use crate::http::{indexing, plugins, search, status, tasks};
         status::health,
         status::performance,
         status::clear_cache,
+        database::database,
         status::metrics,
         status::alive,
         status::ready,
