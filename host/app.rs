@@ -3,6 +3,8 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// API keys between the parts.
+pub mod keys;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, Settings, default_data_folder};
 use crate::http::{self, Stopped};
@@ -46,6 +49,14 @@ pub enum AppError {
     Ingest(#[from] IngestError),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
+    #[error(
+        "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
+    )]
+    NoKey { address: std::net::SocketAddr, store: String },
+    #[error("there is no API key {0}: `corsac key list` shows those that there are")]
+    UnknownKey(String),
+    #[error(transparent)]
+    Key(#[from] AccessError),
     #[error("serving failed: {0}")]
     Serve(std::io::Error),
 }
@@ -59,12 +70,14 @@ pub struct App {
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
     tree: Option<PathBuf>,
     /// RFC 3339: the last time that an indexing task ended well.
     last_indexed: Arc<RwLock<Option<String>>>,
     closing: CancellationToken,
     ready: AtomicBool,
     hosts: http::Hosts,
+    cors: http::Cors,
     drain: Duration,
     _watch: Option<Watch>,
     _lock: std::fs::File,
@@ -88,6 +101,7 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(
             store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
         );
+        let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
@@ -96,6 +110,8 @@ impl App {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
+        let closing = CancellationToken::new();
+        tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service: Service::new(runtime.clone(), index.clone(), cache.clone(), limits),
             runtime,
@@ -104,11 +120,13 @@ impl App {
             cache,
             metrics: Arc::default(),
             store,
+            keyring,
             tree,
             last_indexed: Arc::default(),
-            closing: CancellationToken::new(),
+            closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
+            cors: http::Cors::new(&settings.security.cors_origins),
             drain: Duration::from_millis(settings.server.drain_ms),
             _watch: watch,
             _lock: lock,
@@ -152,7 +170,13 @@ impl App {
 
     /// The router over this server.
     pub fn router(self: &Arc<Self>) -> axum::Router {
-        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone(), hosts: self.hosts };
+        let options = http::Options {
+            metrics: self.metrics.clone(),
+            closing: self.closing.clone(),
+            hosts: self.hosts,
+            cors: self.cors.clone(),
+            keyring: Some(self.keyring.clone()),
+        };
         http::router(self.clone(), options)
     }
 

@@ -15,9 +15,7 @@ mod settings;
 /// The values of what hosts share.
 mod shared;
 
-pub use command::{
-    Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments,
-};
+pub use command::{Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments};
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};

@@ -233,8 +233,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// Looks every `REFRESH` for what other hosts and commands changed, until `closing`.
+    /// Looks every `REFRESH` for what other hosts and commands changed, until `closing`. Ends at once where no
+    /// keys are wanted.
     pub async fn follow(self: Arc<Self>, closing: CancellationToken) {
+        if !self.required {
+            return;
+        }
         let mut away = false;
         while closing.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_some() {
             let refreshed = self.refresh().await;
