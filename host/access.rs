@@ -37,4 +37,4 @@ pub enum AccessError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -42,6 +42,11 @@ impl KeyStore for Memory {
     }
 }
 
+/// For tests of other layers, which know no store.
+pub(crate) fn in_memory(policy: Policy) -> Keyring {
+    Keyring::new(Arc::<Memory>::default(), policy)
+}
+
 fn keyring(store: &Arc<Memory>, rate_per_minute: u32) -> Keyring {
     Keyring::new(store.clone(), Policy { required: true, administrator: None, rate_per_minute })
 }

@@ -5,6 +5,7 @@
 mod components;
 mod process;
 mod scaffold;
+mod services;
 mod toolchain;
 
 use std::ffi::OsString;
@@ -110,6 +111,7 @@ fn test(root: &Path, toolchain: Choice, extra: Vec<OsString>) -> Result<(), Fail
     toolchain::require_cpp()?;
     components::plugins(root, toolchain)?;
     components::fixtures(root, toolchain)?;
+    services::require(root)?;
     let stage = |arguments: &[&str], extra: &[OsString]| {
         let mut command = cargo(root);
         command.args(["test", "--no-fail-fast"]).args(arguments).args(extra);

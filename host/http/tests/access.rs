@@ -1,29 +1,8 @@
 //! Who is let in: keys and their scopes on every route, rates, pages of other origins.
 
-use async_trait::async_trait;
-
 use super::*;
+use crate::access::tests::in_memory;
 use crate::access::{Keyring, NewKey, Policy, Scope};
-use crate::store::{KeyStore, StoreError, StoredKey};
-
-#[derive(Default)]
-struct Memory(Mutex<Vec<StoredKey>>);
-
-#[async_trait]
-impl KeyStore for Memory {
-    async fn add_key(&self, key: &StoredKey) -> Result<(), StoreError> {
-        self.0.lock().push(key.clone());
-        Ok(())
-    }
-
-    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        Ok(self.0.lock().clone())
-    }
-
-    async fn remove_key(&self, _id: &str) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-}
 
 fn server_with(change: impl FnOnce(&mut Options)) -> Server {
     let (fake, mut options) = (Arc::new(Fake::default()), Options::default());
@@ -32,7 +11,7 @@ fn server_with(change: impl FnOnce(&mut Options)) -> Server {
 }
 
 fn keyring(required: bool, rate_per_minute: u32) -> Arc<Keyring> {
-    Arc::new(Keyring::new(Arc::new(Memory::default()), Policy { required, administrator: None, rate_per_minute }))
+    Arc::new(in_memory(Policy { required, administrator: None, rate_per_minute }))
 }
 
 async fn key(keyring: &Keyring, scopes: &str) -> String {
