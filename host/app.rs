@@ -5,6 +5,8 @@
 mod backend;
 /// API keys between the parts.
 pub mod keys;
+/// Which store a server has.
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
-use crate::store::{DocumentStore, SqliteStore, Store, StoreError, Task, TaskState};
+use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
@@ -97,10 +99,8 @@ impl App {
             None => default_data_folder(tree.as_deref())?,
         };
         let lock = lock(&data)?;
-        let store = SqliteStore::open(&data.join("store.sqlite")).await?;
-        let store: Arc<dyn Store> = Arc::new(
-            store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
-        );
+        let store = store::open(settings, &data).await?;
+        store::match_index(&*store, &data).await?;
         let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;

@@ -1,7 +1,7 @@
 //! API keys between the parts: which policy holds for the settings, what a server without any key is told,
 //! the words of the HTTP layer, and the commands `corsac key`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use super::{AppError, backend};
 use crate::access::{AccessError, Key, Keyring, MadeKey, NewKey, Policy};
 use crate::config::{KeyCommand, Settings, StoreArguments, default_data_folder};
 use crate::http::{BackendError, CreatedKey, KeyRequest, KeyStatus};
-use crate::store::{KeyStore, SqliteStore, Store, StoreError};
+use crate::store::{KeyStore, Store, StoreError};
 
 /// The keys of a server's store. An error where keys are wanted and there is none: nobody could ask.
 pub(super) async fn keyring(
@@ -140,14 +140,7 @@ async fn open(arguments: &StoreArguments) -> Result<Arc<dyn Store>, AppError> {
         Some(data) => data.clone(),
         None => default_data_folder(arguments.tree.as_deref())?,
     };
-    open_store(&settings, &data).await
-}
-
-async fn open_store(_settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
-    let failed =
-        |error: std::io::Error| AppError::DataFolder { folder: PathBuf::from(data), reason: error.to_string() };
-    std::fs::create_dir_all(data).map_err(failed)?;
-    Ok(Arc::new(SqliteStore::open(&data.join("store.sqlite")).await?))
+    super::store::open_beside(&settings, &data).await
 }
 
 fn table(keys: Vec<Key>) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::json;
+use services::{Postgres, PostgresKind};
 
 use crate::support::client::wait_for;
 use crate::support::server::{Local, Process, corsac, data_folder};
@@ -59,6 +60,35 @@ async fn a_key_made_and_revoked_beside_a_running_server_counts_within_seconds() 
     let gone = ["key", "revoke", id(&second), "--data", data.path().to_str().unwrap()];
     let (code, _, errors) = read(corsac(gone).output().unwrap());
     assert!(code == 1 && errors.contains(id(&second)) && errors.contains("corsac key list"), "{errors}");
+}
+
+/// Two hosts over one database: the command tells both, and neither is disturbed by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_share_a_database_share_its_keys() {
+    let url = Postgres::shared(PostgresKind::Debian).database();
+    let command = |arguments: &[&str]| {
+        let mut command = corsac(["key"].iter().chain(arguments).copied());
+        let (code, output, errors) = read(command.env("DATABASE_URL", &url).env("HOME", "/nowhere").output().unwrap());
+        assert_eq!(code, 0, "{errors}");
+        output.trim_end().to_owned()
+    };
+    let first = command(&["create", "--name", "first", "--scope", "search"]);
+    let (one, two) = (data_folder(), data_folder());
+    let arguments = ["--keys", "on", "--database-url", &url];
+    let hosts = [Process::serve(one.path(), &arguments).await, Process::serve(two.path(), &arguments).await];
+    let ask = async |host: &Process, key: &str| {
+        host.send(host.getting("/api/search/stats").bearer_auth(key)).await.unwrap().status
+    };
+    let second = command(&["create", "--name", "second", "--scope", "search"]);
+    for host in &hosts {
+        assert_eq!(ask(host, &first).await, 200);
+        wait_for("the new key", async || (ask(host, &second).await == 200).then_some(())).await;
+    }
+    command(&["revoke", id(&second)]);
+    for host in &hosts {
+        wait_for("the key's end", async || (ask(host, &second).await == 401).then_some(())).await;
+    }
+    assert!(!command(&["list"]).contains("second"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
