@@ -7,6 +7,8 @@ mod backend;
 mod cache;
 /// What the store says about its database.
 mod database;
+/// API keys between the parts.
+pub mod keys;
 /// Which store a server has.
 mod store;
 
@@ -20,6 +22,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, Settings, default_data_folder};
 use crate::http::{self, Stopped};
@@ -54,6 +57,14 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
+    #[error(
+        "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
+    )]
+    NoKey { address: std::net::SocketAddr, store: String },
+    #[error("there is no API key {0}: `corsac key list` shows those that there are")]
+    UnknownKey(String),
+    #[error(transparent)]
+    Key(#[from] AccessError),
     #[error("serving failed: {0}")]
     Serve(std::io::Error),
 }
@@ -67,12 +78,14 @@ pub struct App {
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
     tree: Option<PathBuf>,
     /// RFC 3339: the last time that an indexing task ended well.
     last_indexed: Arc<RwLock<Option<String>>>,
     closing: CancellationToken,
     ready: AtomicBool,
     hosts: http::Hosts,
+    cors: http::Cors,
     drain: Duration,
     _watch: Option<Watch>,
     _lock: std::fs::File,
@@ -94,6 +107,7 @@ impl App {
         let lock = lock(&data)?;
         let store = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
+        let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
@@ -107,6 +121,8 @@ impl App {
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
+        let closing = CancellationToken::new();
+        tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
             runtime,
@@ -115,11 +131,13 @@ impl App {
             cache,
             metrics: Arc::default(),
             store,
+            keyring,
             tree,
             last_indexed: Arc::default(),
             closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
+            cors: http::Cors::new(&settings.security.cors_origins),
             drain: Duration::from_millis(settings.server.drain_ms),
             _watch: watch,
             _lock: lock,
@@ -163,7 +181,13 @@ impl App {
 
     /// The router over this server.
     pub fn router(self: &Arc<Self>) -> axum::Router {
-        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone(), hosts: self.hosts };
+        let options = http::Options {
+            metrics: self.metrics.clone(),
+            closing: self.closing.clone(),
+            hosts: self.hosts,
+            cors: self.cors.clone(),
+            keyring: Some(self.keyring.clone()),
+        };
         http::router(self.clone(), options)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, standard_plugins};
+use corsac::app::{App, keys, standard_plugins};
 use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings};
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
@@ -47,6 +47,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let report = check::check(&file).await?;
             print!("{}", report.text);
             Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Key(command) => {
+            let printed = keys::run(command).await?;
+            eprint!("{}", printed.note);
+            print!("{}", printed.output);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
     }

@@ -6,6 +6,8 @@
 mod conformance;
 /// How a document's text lies in the database.
 mod content;
+/// API keys.
+pub(crate) mod key;
 /// Rights that one host at a time has.
 mod lease;
 /// What a store says about itself.
@@ -23,6 +25,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
 pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
@@ -124,9 +127,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + MonitoredStore {}
+pub trait Store: DocumentStore + KeyStore + MonitoredStore {}
 
-impl<Backend: DocumentStore + MonitoredStore> Store for Backend {}
+impl<Backend: DocumentStore + KeyStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

@@ -17,6 +17,22 @@ const HOST: &str = "host";
 const DATABASE: &str = "database";
 
 pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+    open_as(settings, data, || host(data)).await
+}
+
+/// For a command that works beside running servers and must not be taken for one of them.
+pub(super) async fn open_beside(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+    if settings.database.url.is_none() {
+        fs::create_dir_all(data).map_err(|error| unusable(data, &error))?;
+    }
+    open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await
+}
+
+async fn open_as(
+    settings: &Settings,
+    data: &Path,
+    host: impl FnOnce() -> std::io::Result<String>,
+) -> Result<Arc<dyn Store>, AppError> {
     let limit = settings.index.max_file_bytes.max(DEFAULT_MAX_CONTENT_BYTES);
     let database = &settings.database;
     let Some(url) = &database.url else {
@@ -31,7 +47,7 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Sto
         recycle: Duration::from_secs(database.recycle_seconds),
         poll_interval: Duration::from_millis(database.poll_interval_ms),
         slow_query: Duration::from_millis(database.slow_query_ms),
-        host: host(data).map_err(|error| unusable(data, &error))?,
+        host: host().map_err(|error| unusable(data, &error))?,
     };
     Ok(Arc::new(PostgresStore::open(url.expose(), options).await?.with_max_content_bytes(limit)))
 }

@@ -9,6 +9,8 @@ mod documents;
 mod failure;
 /// The change feed.
 mod feed;
+/// Statements about API keys.
+mod keys;
 /// Rights that one host at a time has, and whether the server is there.
 mod leases;
 /// How the database fares: how long statements take, plans, advice.
@@ -30,8 +32,8 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, MonitoredStore, NewDocument, PoolFigures,
-    Root, StoreError, StoredChange, Task, Upserted, version,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, KeyStore, Lease, MonitoredStore, NewDocument,
+    PoolFigures, Root, StoreError, StoredChange, StoredKey, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
 use crate::store::monitor::DatabaseReport;
@@ -289,6 +291,21 @@ impl DocumentStore for PostgresStore {
 impl MonitoredStore for PostgresStore {
     async fn report(&self) -> Result<DatabaseReport, StoreError> {
         self.connections.monitor().report(self.connections.figures()).await
+    }
+}
+
+#[async_trait]
+impl KeyStore for PostgresStore {
+    async fn add_key(&self, key: &StoredKey) -> Result<(), StoreError> {
+        call!(self, CALL, |session| keys::add(session, key))
+    }
+
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        call!(self, CALL, |session| keys::list(session))
+    }
+
+    async fn remove_key(&self, id: &str) -> Result<bool, StoreError> {
+        call!(self, CALL, |session| keys::remove(session, id))
     }
 }
 

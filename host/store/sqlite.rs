@@ -3,6 +3,8 @@
 
 /// Statements about documents, roots and the sequence.
 mod documents;
+/// Statements about API keys.
+mod keys;
 /// How long operations take.
 mod monitor;
 /// Statements about tasks.
@@ -232,6 +234,12 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             check(std::sync::Arc::new(open(&folder).await)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn keys_conform() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::store::key::conforms(std::sync::Arc::new(open(&folder).await)).await;
     }
 
     #[tokio::test]
