@@ -6,6 +6,8 @@
 mod command;
 /// What is wrong with a file.
 mod file;
+/// Where a store is.
+mod location;
 /// Values that are never shown.
 mod secret;
 /// Who may ask.
@@ -15,7 +17,10 @@ mod settings;
 /// The values of what hosts share.
 mod shared;
 
-pub use command::{Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments};
+pub use command::{
+    Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
+};
+pub use location::{LocationError, StoreLocation};
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};

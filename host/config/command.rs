@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::location::StoreLocation;
 use super::secret::Secret;
 use super::security::SecurityArguments;
 use super::settings::RetrievalMode;
@@ -29,6 +30,9 @@ pub enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look after stores.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Measure relevance on a judged collection.
     Eval {
         /// Folder with the corpus, the queries and the judgements.
@@ -114,6 +118,15 @@ impl StoreArguments {
 fn rate(text: &str) -> Result<u32, String> {
     let count = text.strip_suffix("/minute").unwrap_or(text);
     count.trim().parse().map_err(|_| "write a number of requests, such as 600/minute".to_owned())
+}
+
+pub enum StoreCommand {
+    /// Copy everything from one store into an empty one, and compare them. No server may use either meanwhile.
+    ///
+    /// A store is a server's data folder, `sqlite:FILE`, `postgres://…`, or `env:VARIABLE` for an environment
+    /// variable that holds one of these, which keeps a password off the command line. A copy that was interrupted
+    /// goes on when it is started again.
+    Copy { from: StoreLocation, to: StoreLocation },
 }
 
 #[derive(Args, Clone, Debug, Default)]
