@@ -210,6 +210,7 @@ async fn follow(
             let failed =
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
+            cache::rename(data).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index, ingest))

@@ -12,13 +12,16 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::Request;
-use super::{EVERYTHING, SharedTier, TierError};
+use super::{EVERYTHING, SharedTier, TierError, count};
 
 /// Between looks for a tier that is away: twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Between readings of sizes.
 const MEASURED_EVERY: Duration = Duration::from_secs(10);
+
+/// Beside the generations: a number that is gone when Redis has lost what it had. Not the name of a namespace.
+const MARK: &str = "~";
 
 /// A namespace that another host has cleared; none: all.
 pub(in crate::cache) type ClearedElsewhere = Option<String>;
@@ -89,7 +92,8 @@ impl SharedTier {
         self.settle().await?;
         let mut all = cmd("HGETALL");
         all.arg(self.generations_key());
-        let there: HashMap<String, u64> = self.connections.ask_patiently(Request::Command(all)).await?;
+        let mut there: HashMap<String, u64> = self.connections.ask_patiently(Request::Command(all)).await?;
+        self.notice_loss(there.remove(MARK)).await?;
         let news = there.iter().filter(|(name, generation)| self.adopt(name, **generation));
         let news = news.map(|(name, _)| namespace(name)).collect();
         // It was restarted, or had to make room: without this, hosts that start later would not know.
@@ -106,6 +110,26 @@ impl SharedTier {
             }
         }
         Ok(news)
+    }
+
+    /// A restart can be over before anybody notices it; then the mark is another, or none.
+    async fn notice_loss(&self, mark: Option<u64>) -> Result<(), TierError> {
+        if let Some(mark) = mark {
+            let before = self.mark.swap(mark, Ordering::Relaxed);
+            if before != 0 && before != mark {
+                count(&self.losses);
+            }
+            return Ok(());
+        }
+        let mut random = [0; 8];
+        let _ = getrandom::fill(&mut random);
+        // Of two hosts one is first; the next look tells the other. A positive signed number, as Redis knows them.
+        let mut set = cmd("HSETNX");
+        set.arg(self.generations_key()).arg(MARK).arg((u64::from_le_bytes(random) >> 1).max(1));
+        match self.connections.ask_patiently::<u64>(Request::Command(set)).await {
+            Ok(_) | Err(TierError::Full) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn listen(self: &Arc<Self>, cleared: &UnboundedSender<ClearedElsewhere>) {
