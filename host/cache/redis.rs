@@ -75,6 +75,10 @@ pub struct SharedTier {
     counters: Counters,
 }
 
+/// The tier did not answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Away;
+
 /// The full name of an entry at one generation of its namespace.
 #[derive(Clone, Debug)]
 pub(super) struct SharedKey {
@@ -105,18 +109,20 @@ impl SharedTier {
         SharedKey { name: format!("{}{generation}:{digest}", self.start_of(namespace)) }
     }
 
-    /// None: not there, not readable, or the tier is away.
-    pub(super) async fn get(self: &Arc<Self>, key: &SharedKey) -> Option<Value> {
+    /// None: not there, or not readable. An error means that the tier is no help at present, and that
+    /// whoever waits has waited enough for it.
+    pub(super) async fn get(self: &Arc<Self>, key: &SharedKey) -> Result<Option<Value>, Away> {
         let mut get = cmd("GET");
         get.arg(&key.name);
         let began = Instant::now();
-        let bytes = match self.call::<Option<Vec<u8>>>(Request::Command(get)).await {
-            Ok(bytes) => bytes,
-            Err(Some(TierError::Foreign)) => return self.corrupted(key),
-            Err(_) => return None,
-        };
-        self.counters.get.took(began.elapsed());
-        self.read(key, bytes)
+        match self.call::<Option<Vec<u8>>>(Request::Command(get)).await {
+            Ok(bytes) => {
+                self.counters.get.took(began.elapsed());
+                Ok(self.read(key, bytes))
+            }
+            Err(Some(TierError::Foreign)) => Ok(self.corrupted(key)),
+            Err(_) => Err(Away),
+        }
     }
 
     /// The same for many, in one round trip for every `BATCH` of them (in a cluster, one a node).

@@ -186,6 +186,46 @@ async fn a_frozen_redis_costs_a_few_time_outs_and_then_nothing() {
     eventually("its return", async || shared(&cache).await.state.available).await;
 }
 
+/// Everything passes, but answers come late.
+async fn late(port: u16, by: Duration) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let ((mut asked, mut answer), (mut answered, mut ask)) = (client.into_split(), server.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut asked, &mut ask).await });
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = answered.read(&mut buffer).await {
+                    tokio::time::sleep(by).await;
+                    let _ = answer.write_all(&buffer[..read]).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_is_left_alone() {
+    let server = Redis::start();
+    let url = late(server.port(), Duration::from_millis(150)).await;
+    // Quick enough for patient looks in the background, too slow for requests.
+    let options = SharedOptions { timeout: Duration::from_millis(50), ..options() };
+    let cache = host_with(&url, Duration::from_secs(60), Duration::ZERO, options).await;
+    let tier = cache.inner.shared.clone().unwrap();
+    assert!(!shared(&cache).await.state.available);
+    // As if it had become slow in use.
+    tier.breaker.close();
+    for number in 0..40 {
+        ask(&cache, number).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let figures = shared(&cache).await;
+    assert_eq!((figures.state.available, figures.state.outages), (false, 1), "{figures:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_is_read_and_not_written() {
     let server = Redis::start_with(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
