@@ -50,7 +50,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     machine::print_facts("tier");
     let entries = answers(options, arguments.count.unwrap_or(options.size(600, 40))).await?;
     compression(&entries)?;
-    calls(options, &entries).await
+    calls("answers", options, &entries).await?;
+    // What a round trip costs by itself: nothing to compress, hardly anything to copy.
+    let small: Vec<Entry> = entries
+        .iter()
+        .map(|entry| Entry { body: entry.body.slice(..entry.body.len().min(512)), ..entry.clone() })
+        .collect();
+    calls("their first 512 bytes", options, &small).await
 }
 
 /// Finished answers of three strategies.
@@ -150,7 +156,7 @@ fn trained(samples: &[&[u8]]) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(std::fs::read(file)?))
 }
 
-async fn calls(options: &Options, entries: &[Entry]) -> anyhow::Result<()> {
+async fn calls(what: &str, options: &Options, entries: &[Entry]) -> anyhow::Result<()> {
     let redis = services::Redis::start();
     let entries = &entries[..entries.len().min(1000)];
     let keys: Vec<Digest> = (0..entries.len()).map(|at| *blake3::hash(&at.to_le_bytes()).as_bytes()).collect();
@@ -206,7 +212,7 @@ async fn calls(options: &Options, entries: &[Entry]) -> anyhow::Result<()> {
             set_batch.append(&mut batch_sets);
         }
     }
-    head("One call, µs", &["call", "median", "p99", "against the tier in process"]);
+    head(&format!("One call with {what}, µs"), &["call", "median", "p99", "against the tier in process"]);
     let first = Sample::of(first);
     let in_process = first.median();
     for (name, sample) in [
@@ -219,7 +225,10 @@ async fn calls(options: &Options, entries: &[Entry]) -> anyhow::Result<()> {
         let against = short(sample.median() / in_process);
         row(&[&name, &short(sample.median()), &short(sample.quantile(0.99)), &against]);
     }
-    head("A hundred one after the other against one batch", &["call", "times as long, median", "p10", "p90"]);
+    head(
+        &format!("A hundred one after the other against one batch, {what}"),
+        &["call", "times as long, median", "p10", "p90"],
+    );
     for (name, ratios) in [("get", get_singles), ("set", set_singles)] {
         let sample = Sample::of(ratios);
         let [median, low, high] = [0.5, 0.1, 0.9].map(|share| short(sample.quantile(share)));

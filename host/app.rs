@@ -100,8 +100,7 @@ impl App {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
-        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
-        let period = Duration::from_secs(period);
+        let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));

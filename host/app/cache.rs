@@ -39,6 +39,13 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Cache, AppE
     }))
 }
 
+/// How many questions are answered ahead, and over how long they are counted. None where nothing is kept.
+pub(super) fn warming(settings: &Settings) -> (usize, Duration) {
+    let keeps = settings.cache.bytes > 0 || settings.redis.url.is_some();
+    let wanted = if keeps { settings.cache.warm_queries as usize } else { 0 };
+    (wanted, Duration::from_secs(settings.cache.warm_period_seconds))
+}
+
 /// Hosts that answer from the same documents share answers, others must not: an answer's key has the
 /// number of the last change in it, and every database counts from one. With a database that hosts share
 /// it is named by its address, without user and password; else by a name of the data folder's own.

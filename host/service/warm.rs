@@ -18,10 +18,13 @@ use crate::cache::{Digest, Source};
 const COUNTED: usize = 8;
 /// Between looks at what serves.
 const LOOK: Duration = Duration::from_millis(200);
-/// Changes come in bursts (a tree that is being indexed, a folder of plugins): it begins when nothing has
-/// changed for this long, or after the longest wait.
+/// Changes come in bursts (a tree that is being indexed, a folder of plugins), each of which makes what was
+/// warmed for the one before worthless: it begins when nothing has changed for this long.
 const QUIET: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// After a round it rests this many times as long as the round took, so that an index that changes every
+/// second costs a quarter of a processor and not a whole one.
+const REST: u32 = 3;
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// Registry, index, returns of the shared tier.
 type Serving = (u64, u64, u64);
@@ -140,9 +143,11 @@ impl Service {
                 if self.serving() != warmed_for {
                     let (before, now) = (warmed_for, self.quiet().await);
                     warmed_for = now;
+                    let began = Instant::now();
                     if self.warm(frequent, now, now.2 != before.2).await {
                         frequent.rounds.fetch_add(1, Ordering::Relaxed);
                     }
+                    tokio::time::sleep((began.elapsed() * REST).min(LONGEST_REST)).await;
                 }
             }
         };
@@ -160,12 +165,11 @@ impl Service {
 
     /// Waits until changes have come to rest.
     async fn quiet(&self) -> Serving {
-        let began = Instant::now();
         let mut serving = self.serving();
         loop {
             tokio::time::sleep(QUIET).await;
             let now = self.serving();
-            if now == serving || began.elapsed() >= LONGEST_WAIT {
+            if now == serving {
                 return now;
             }
             serving = now;

@@ -20,7 +20,7 @@ const LEAST_BACKGROUND_TIMEOUT: Duration = Duration::from_secs(1);
 pub enum TierError {
     #[error("redis did not answer in time")]
     TimedOut,
-    #[error("redis cannot be reached")]
+    #[error("redis cannot be reached; check its address, and with `rediss://` that its certificate is trusted here")]
     Unreachable,
     #[error("redis has no room left or is read-only; raise maxmemory, or set a maxmemory-policy that evicts")]
     Full,

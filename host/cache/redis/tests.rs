@@ -414,6 +414,30 @@ async fn a_cluster_does_all_of_it() {
     assert_eq!(figures.errors, 0, "{figures:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_may_lose_a_node_and_get_it_back() {
+    let mut cluster = RedisCluster::start();
+    let cache = host(&cluster.url()).await;
+    ask(&cache, 0).await;
+    written(&cache, 1).await;
+    cluster.nodes[1].kill();
+    for number in 1..40 {
+        assert_eq!(ask(&cache, number).await, (entry(&format!("answer {number}")), Source::Miss));
+    }
+    cluster.nodes[1].restart();
+    let mut number = 1000;
+    eventually("all slots", async || {
+        // Enough keys for each node to have some of them.
+        let digests: Vec<Digest> = (number..number + 30).map(digest).collect();
+        for number in number..number + 30 {
+            ask(&cache, number).await;
+        }
+        number += 30;
+        shared(&cache).await.state.available && cache.share("hybrid", &digests).await == 30
+    })
+    .await;
+}
+
 /// Asks for one key a thousand times on each host; how often each computed, and what they got.
 async fn stampede(hosts: &[Cache], round: &'static str) -> Vec<usize> {
     let counts: Vec<Arc<AtomicUsize>> = hosts.iter().map(|_| Arc::default()).collect();
