@@ -330,6 +330,8 @@ async fn clearing_reaches_all_hosts_and_says_how_much() {
         eventually("the end of old answers", async || cache.get("hybrid", digest(1)).await.is_none()).await;
     }
     assert_eq!(ask(&hosts[1], 1).await.1, Source::Miss);
+    // A write that lands after a clear lies where nobody looks, but it lies there.
+    written(&hosts[1], 1).await;
     assert_eq!(hosts[0].get("syntax", digest(1)).await, Some(entry("of another namespace")));
     eventually("all listeners", async || {
         cleared = hosts[1].clear(None).await;
@@ -337,7 +339,8 @@ async fn clearing_reaches_all_hosts_and_says_how_much() {
     })
     .await;
     eventually("an empty cache", async || hosts[0].get("syntax", digest(1)).await.is_none()).await;
-    assert_eq!(size(&server), 1, "only the generations are left");
+    // A lock may be on its way out; the generations stay.
+    eventually("an empty Redis", async || size(&server) == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
