@@ -3,6 +3,8 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// The cache and its tiers.
+mod cache;
 /// API keys between the parts.
 pub mod keys;
 /// Which store a server has.
@@ -49,6 +51,8 @@ pub enum AppError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error(
@@ -105,15 +109,19 @@ impl App {
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
-        let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
+        let cache = cache::open(settings, &data).await?;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
+        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
+        let period = Duration::from_secs(period);
+        let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
+        tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
-            service: Service::new(runtime.clone(), index.clone(), cache.clone(), limits),
+            service,
             runtime,
             ingest,
             index,
@@ -210,6 +218,7 @@ async fn follow(
         allowed_roots: tree.map(Path::to_owned).into_iter().chain(settings.index.allowed_roots.clone()).collect(),
         excluded: vec![data.to_owned()],
         max_content_bytes: settings.index.max_file_bytes,
+        shared: settings.database.url.is_some(),
         ..IngestConfig::default()
     };
     let opened = folder.clone();

@@ -36,9 +36,9 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, KeyRequest,
-    KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState,
-    TaskStatus,
+    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus,
+    KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument,
+    TaskState, TaskStatus,
 };
 pub use cors::Cors;
 pub use origin::Hosts;
@@ -79,6 +79,7 @@ struct Shared {
     backend: Arc<dyn Backend>,
     metrics: Arc<Metrics>,
     closing: CancellationToken,
+    freshness: search::freshness::FreshnessHeader,
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
@@ -96,7 +97,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));
     }
     let unmatched = MethodRouter::new().fallback(not_found).layer(edge("unmatched"));
-    router.fallback_service(unmatched).with_state(Arc::new(Shared { backend, metrics, closing }))
+    router.fallback_service(unmatched).with_state(Arc::new(Shared {
+        backend,
+        metrics,
+        closing,
+        freshness: Default::default(),
+    }))
 }
 
 /// Every path with its handlers; a test holds the list against the OpenAPI document.

@@ -27,7 +27,7 @@ pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
 use crate::index::DocumentVersion;
 

@@ -11,9 +11,9 @@ use tokio_stream::wrappers::WatchStream;
 use super::{App, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, KeyRequest,
-    KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState,
-    TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus,
+    KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument,
+    TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -150,11 +150,16 @@ impl Backend for App {
         IndexStatus { stats: self.index.snapshot().stats(), last_indexed: self.last_indexed.read().clone() }
     }
 
+    fn freshness(&self) -> Freshness {
+        let ingest::Freshness { generation, latest, checked, stale } = self.ingest.freshness();
+        Freshness { generation, latest, checked, stale }
+    }
+
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         self.cache.figures().boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
     }
 
@@ -273,7 +278,9 @@ fn backend_error(error: IngestError) -> BackendError {
             BackendError::Invalid { field: (*field).to_owned(), message: reason.clone() }
         }
         IngestError::TooManyTasks(_) => BackendError::Conflict(error.to_string()),
-        IngestError::ShuttingDown | IngestError::Index(_) => BackendError::Unavailable(error.to_string()),
+        IngestError::ShuttingDown | IngestError::Index(_) | IngestError::Away(_) => {
+            BackendError::Unavailable(error.to_string())
+        }
         IngestError::Store(store::StoreError::Unavailable(_) | store::StoreError::Busy(_)) => {
             BackendError::Unavailable("the store does not take writes at present; try again in a moment".into())
         }

@@ -95,16 +95,17 @@ fn every_serve_flag_has_a_variable() {
         "CACHE_TTL_SEMANTIC",
         "CACHE_TTL_SYNTAX",
         "CACHE_TTL_HYBRID",
+        "CACHE_COMPRESSION_THRESHOLD",
         "CACHE_TTL",
-        "MAX_CONCURRENT_SEARCHES",
+        "CACHE_TTL_SUGGESTIONS",
         "DATABASE_URL",
-        "DB_POOL_SIZE",
         "DB_MAX_OVERFLOW",
+        "DB_POOL_SIZE",
         "DB_POOL_TIMEOUT",
         "DB_SLOW_QUERY_MS",
-        "REDIS_URL",
+        "MAX_CONCURRENT_SEARCHES",
         "REDIS_MAX_CONNECTIONS",
-        "CACHE_COMPRESSION_THRESHOLD",
+        "REDIS_URL",
     ] {
         assert!(variables.contains(&earlier), "{earlier} is not read");
     }

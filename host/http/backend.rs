@@ -46,10 +46,13 @@ pub trait Backend: Send + Sync + 'static {
 
     fn index(&self) -> IndexStatus;
 
+    /// How fresh an answer is that is given now.
+    fn freshness(&self) -> Freshness;
+
     fn cache(&self) -> BoxFuture<'_, cache::Figures>;
 
-    /// Number of entries dropped; none: all namespaces.
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
+    /// How much was dropped, here and beyond; none: all namespaces.
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
 
     /// What is wrong, one sentence each without internals; empty means healthy.
     fn problems(&self) -> Vec<String>;
@@ -300,6 +303,19 @@ pub struct CreatedKey {
     pub key: String,
     #[serde(flatten)]
     pub status: KeyStatus,
+}
+
+/// How much of the store an answer reflects, as far as this host knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Store sequence that searches see, at least.
+    pub generation: u64,
+    /// The newest store sequence that this host has heard of.
+    pub latest: u64,
+    /// Whole seconds since the store was last heard.
+    pub checked: u64,
+    /// The store is out of reach: other hosts may have written more than `latest`.
+    pub stale: bool,
 }
 
 /// The index as it stands.

@@ -132,6 +132,10 @@ pub(super) fn failure(text: &str) -> Option<SearchError> {
 }
 
 impl Backend for Fake {
+    fn freshness(&self) -> Freshness {
+        Freshness { generation: 77, latest: 79, checked: 6, stale: true }
+    }
+
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         async move {
             let text = request.query.text.clone();
@@ -249,12 +253,13 @@ impl Backend for Fake {
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         let figures = cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
-        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100 } }.boxed()
+        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100, shared: None } }
+            .boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         self.cleared.lock().push(namespace);
-        async { 3 }.boxed()
+        async { cache::Cleared { entries: 3, shared: 2, hosts: 1 } }.boxed()
     }
 
     fn problems(&self) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! The shared backend: PostgreSQL, which many hosts use at once. Owns opening, migration and the trait; the
 //! statements are in its submodules. Needs sessions: a pooler in front must not change them between transactions.
 
+/// What a URL may say.
+mod address;
 /// The pool and its bounds.
 mod connections;
 /// Statements that write documents.
@@ -23,7 +25,6 @@ mod rows;
 mod tasks;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,10 +99,8 @@ impl PostgresStore {
     /// Connects, waiting for the server as long as a call waits for a connection, and brings the tables up to date;
     /// several hosts may do so at once. `url` may hold a password, which no error quotes.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Unavailable(format!("the database's URL cannot be read: {error}")))?
-            .application_name(&format!("corsac/{}", options.host))
-            .disable_statement_logging();
+        let connect =
+            address::parse(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
         let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));

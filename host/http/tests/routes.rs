@@ -7,6 +7,8 @@ async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
     let server = server();
     for (status, expected) in [
         (CacheStatus::Hit, "corsac; hit"),
+        (CacheStatus::Stale, "corsac; hit; detail=stale"),
+        (CacheStatus::Shared, "corsac; hit; detail=redis"),
         (CacheStatus::Miss, "corsac; fwd=miss; stored"),
         (CacheStatus::Coalesced, "corsac; fwd=miss; collapsed"),
         (CacheStatus::Uncacheable, "corsac; fwd=miss; stored=?0"),
@@ -18,6 +20,7 @@ async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
         assert_eq!(reply.header("cache-status"), expected);
         assert_eq!(reply.header("content-type"), "application/json");
         assert_eq!(reply.header("etag"), "\"0123456789abcdef\"");
+        assert_eq!(reply.header("corsac-freshness"), "generation=77, latest=79, checked=6, stale");
         let timing = reply.header("server-timing");
         assert!(timing.starts_with("strategy;dur=1.500, rank;dur=0.042, total;dur="), "{timing}");
     }
