@@ -5,6 +5,8 @@
 mod backend;
 /// The cache and its tiers.
 mod cache;
+/// What the store says about its database.
+mod database;
 /// API keys between the parts.
 pub mod keys;
 /// Which store a server has.

@@ -10,6 +10,8 @@ mod backend;
 mod body;
 /// Pages of other origins.
 mod cors;
+/// What the database says about itself.
+mod database;
 /// What happens to every request.
 mod edge;
 /// Rules of fields that several requests share.
@@ -41,6 +43,10 @@ pub use backend::{
     TaskState, TaskStatus,
 };
 pub use cors::Cors;
+pub use database::{
+    CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
+    StatementStatistics, StatisticsSource, UnusedIndex,
+};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
@@ -83,7 +89,7 @@ struct Shared {
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance` or `cache` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or `cache` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts, cors, keyring } = options;
     let edge = |route: &'static str| Edge {
@@ -114,6 +120,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/health", get(status::health)),
         ("/api/search/performance", get(status::performance)),
         ("/api/search/cache/clear", post(status::clear_cache)),
+        ("/api/search/database", get(database::database)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),

@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{App, keys};
+use super::{App, database, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus,
-    KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument,
-    TaskState, TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, IndexRequest,
+    IndexStatus, KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus,
+    PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -161,6 +161,11 @@ impl Backend for App {
 
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
     }
 
     fn problems(&self) -> Vec<String> {

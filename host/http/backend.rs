@@ -6,6 +6,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
@@ -53,6 +54,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How much was dropped, here and beyond; none: all namespaces.
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
+
+    /// What the database says about itself; bounded in time.
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
 
     /// What is wrong, one sentence each without internals; empty means healthy.
     fn problems(&self) -> Vec<String>;
@@ -263,6 +267,19 @@ pub struct TaskStatus {
     pub error: Option<String>,
 }
 
+/// How much of the store an answer reflects, as far as this host knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Store sequence that searches see, at least.
+    pub generation: u64,
+    /// The newest store sequence that this host has heard of.
+    pub latest: u64,
+    /// Whole seconds since the store was last heard.
+    pub checked: u64,
+    /// The store is out of reach: other hosts may have written more than `latest`.
+    pub stale: bool,
+}
+
 /// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyStatus {
@@ -303,19 +320,6 @@ pub struct CreatedKey {
     pub key: String,
     #[serde(flatten)]
     pub status: KeyStatus,
-}
-
-/// How much of the store an answer reflects, as far as this host knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Freshness {
-    /// Store sequence that searches see, at least.
-    pub generation: u64,
-    /// The newest store sequence that this host has heard of.
-    pub latest: u64,
-    /// Whole seconds since the store was last heard.
-    pub checked: u64,
-    /// The store is out of reach: other hosts may have written more than `latest`.
-    pub stale: bool,
 }
 
 /// The index as it stands.

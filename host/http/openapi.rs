@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::http::{indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, indexing, keys, plugins, search, status, tasks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,7 @@ use crate::http::{indexing, keys, plugins, search, status, tasks};
         status::health,
         status::performance,
         status::clear_cache,
+        database::database,
         status::metrics,
         status::alive,
         status::ready,

@@ -96,6 +96,38 @@ fn plugin() -> PluginStatus {
     }
 }
 
+fn database() -> DatabaseStatus {
+    DatabaseStatus {
+        backend: "postgresql".into(),
+        version: "15.1".into(),
+        extensions: vec![Extension { name: "hypopg".into(), version: "1.3".into() }],
+        pool: Some(PoolStatus {
+            size: 10,
+            in_use: 9,
+            idle: 1,
+            max: 10,
+            waiting: 2,
+            usage_percent: 90.0,
+            warning: true,
+            warnings: 1,
+        }),
+        query_statistics: QueryStatistics { source: StatisticsSource::PgStatStatements, statements: vec![] },
+        slow_queries: SlowQueries { threshold_ms: 1000, queries: vec![] },
+        index_advice: vec![IndexAdvice {
+            table: "public.documents".into(),
+            columns: vec!["path".into()],
+            create: "CREATE INDEX CONCURRENTLY ON public.documents (path)".into(),
+            statement: "SELECT 1 FROM documents WHERE path = $1".into(),
+            helps: 1,
+            checked_by: CheckedBy::Hypopg,
+            cost_before: 1218.0,
+            cost_after: 8.06,
+        }],
+        unused_indexes: vec![],
+        notes: vec![],
+    }
+}
+
 fn key() -> KeyStatus {
     KeyStatus {
         id: "0a1b".into(),
@@ -260,6 +292,11 @@ impl Backend for Fake {
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         self.cleared.lock().push(namespace);
         async { cache::Cleared { entries: 3, shared: 2, hosts: 1 } }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        let away = self.problems.lock().iter().any(|problem| problem == SECRET);
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(database()) } }.boxed()
     }
 
     fn problems(&self) -> Vec<String> {

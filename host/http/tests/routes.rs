@@ -419,3 +419,18 @@ async fn the_documented_search_fields_are_the_accepted_ones() {
     assert_eq!(documented, accepted);
     assert_eq!(schema["required"], json!(["query"]));
 }
+
+#[tokio::test]
+async fn the_database_says_how_it_fares_or_that_it_is_away() {
+    let server = server();
+    let database = server.get("/api/search/database").await.json();
+    assert_eq!((&database["backend"], &database["pool"]["usage_percent"]), (&json!("postgresql"), &json!(90.0)));
+    assert_eq!(database["query_statistics"]["source"], "pg_stat_statements");
+    let advice = &database["index_advice"][0];
+    assert_eq!((&advice["checked_by"], &advice["cost_after"]), (&json!("hypopg"), &json!(8.06)));
+
+    server.fake.problems.lock().push(SECRET.into());
+    let reply = server.get("/api/search/database").await;
+    reply.problem(503, "unavailable");
+    assert_eq!(reply.header("retry-after"), "1");
+}
