@@ -129,7 +129,6 @@ impl App {
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
-        let closing = CancellationToken::new();
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,

@@ -120,6 +120,7 @@ fn rate(text: &str) -> Result<u32, String> {
     count.trim().parse().map_err(|_| "write a number of requests, such as 600/minute".to_owned())
 }
 
+#[derive(Debug, Subcommand)]
 pub enum StoreCommand {
     /// Copy everything from one store into an empty one, and compare them. No server may use either meanwhile.
     ///

@@ -92,20 +92,19 @@ fn every_serve_flag_has_a_variable() {
     }
     let variables: Vec<_> = serve.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
     for earlier in [
-        "CACHE_TTL_SEMANTIC",
-        "CACHE_TTL_SYNTAX",
-        "CACHE_TTL_HYBRID",
-        "CACHE_TTL_SUGGESTIONS",
+        "CACHE_COMPRESSION_THRESHOLD",
         "CACHE_TTL",
-        "MAX_CONCURRENT_SEARCHES",
+        "CACHE_TTL_HYBRID",
+        "CACHE_TTL_SEMANTIC",
+        "CACHE_TTL_SUGGESTIONS",
+        "CACHE_TTL_SYNTAX",
         "DATABASE_URL",
-        "DB_POOL_SIZE",
         "DB_MAX_OVERFLOW",
+        "DB_POOL_SIZE",
         "DB_POOL_TIMEOUT",
         "DB_SLOW_QUERY_MS",
-        "REDIS_URL",
+        "MAX_CONCURRENT_SEARCHES",
         "REDIS_MAX_CONNECTIONS",
-        "CACHE_COMPRESSION_THRESHOLD",
     ] {
         assert!(variables.contains(&earlier), "{earlier} is not read");
     }

@@ -1,6 +1,8 @@
 //! The shared backend: PostgreSQL, which many hosts use at once. Owns opening, migration and the trait; the
 //! statements are in its submodules. Needs sessions: a pooler in front must not change them between transactions.
 
+/// What a URL may say.
+mod address;
 /// The pool and its bounds.
 mod connections;
 /// Rows in and out.
@@ -25,7 +27,6 @@ mod rows;
 mod tasks;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -101,7 +102,7 @@ impl PostgresStore {
     /// several hosts may do so at once. `url` may hold a password, which no error quotes.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let connect =
-            connect_options(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
+            address::parse(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
         let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));
@@ -128,18 +129,6 @@ impl PostgresStore {
     pub(super) fn pool(&self) -> &sqlx::PgPool {
         self.connections.pool()
     }
-}
-
-/// What is wrong with a URL may be a part of its password.
-fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let unreadable = || {
-        let form = "postgres://user:password@host:5432/database?sslmode=verify-full";
-        StoreError::Unavailable(format!("the database's URL is not of the form {form}"))
-    };
-    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return Err(unreadable());
-    }
-    PgConnectOptions::from_str(url).map_err(|_| unreadable())
 }
 
 /// Migrates on a connection of its own, which has no time limit on the server. Returns the database's identity.

@@ -173,6 +173,9 @@ fn no_output_shows_a_secret() {
     for (variable, value) in [
         ("DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x"),
         ("DATABASE_URL", "u:hunter2@127.0.0.1/x"),
+        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1/x?pasword=hunter2"),
+        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:99999/x"),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:99999"),
         ("REDIS_URL", "http://:hunter2@127.0.0.1"),
         ("CORSAC_ADMIN_KEY", "hunter2"),
     ] {
@@ -180,6 +183,13 @@ fn no_output_shows_a_secret() {
         command.env(variable, value);
         runs.push((format!("{variable}={value}"), command, Some(variable)));
     }
+    // A database that is not there.
+    let mut command = serve();
+    command
+        .env("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x")
+        .env("DB_POOL_TIMEOUT", "1")
+        .env("RUST_LOG", "debug");
+    runs.push(("an absent database".to_owned(), command, Some("the document store is unavailable")));
     for subcommand in [&["serve", "--help"][..], &["key", "create", "--help"], &["key", "list", "--help"]] {
         let mut command = corsac(subcommand.iter().copied());
         command.env("DATABASE_URL", "postgres://u:hunter2@127.0.0.1/x");

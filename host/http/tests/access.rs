@@ -21,13 +21,14 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 17] = [
+const WANTED: [(&str, Option<Scope>); 18] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/keys", Some(Scope::Admin)),
     ("/api/keys/{id}", Some(Scope::Admin)),
     ("/api/plugins", Some(Scope::Search)),
     ("/api/plugins/{name}/reload", Some(Scope::Admin)),
     ("/api/search/cache/clear", Some(Scope::Admin)),
+    ("/api/search/database", Some(Scope::Admin)),
     ("/api/search/health", Some(Scope::Search)),
     ("/api/search/index", Some(Scope::Index)),
     ("/api/search/performance", Some(Scope::Search)),
