@@ -96,10 +96,8 @@ impl PostgresStore {
     /// Connects, waiting for the server as long as a call waits for a connection, and brings the tables up to date;
     /// several hosts may do so at once. `url` may hold a password, which no error quotes.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Unavailable(format!("the database's URL cannot be read: {error}")))?
-            .application_name(&format!("corsac/{}", options.host))
-            .disable_statement_logging();
+        let connect =
+            connect_options(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
         let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));
@@ -126,6 +124,18 @@ impl PostgresStore {
     pub(super) fn pool(&self) -> &sqlx::PgPool {
         self.connections.pool()
     }
+}
+
+/// What is wrong with a URL may be a part of its password.
+fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let unreadable = || {
+        let form = "postgres://user:password@host:5432/database?sslmode=verify-full";
+        StoreError::Unavailable(format!("the database's URL is not of the form {form}"))
+    };
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(unreadable());
+    }
+    PgConnectOptions::from_str(url).map_err(|_| unreadable())
 }
 
 /// Migrates on a connection of its own, which has no time limit on the server. Returns the database's identity.
@@ -285,5 +295,7 @@ impl DocumentStore for PostgresStore {
     }
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;
