@@ -38,7 +38,13 @@ pub(super) struct Hearing {
 
 impl Hearing {
     pub(super) fn new(shared: bool) -> Self {
-        Self { latest: AtomicU64::new(0), heard: AtomicU64::new(0), missed: AtomicU64::new(0), began: Instant::now(), shared }
+        Self {
+            latest: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            began: Instant::now(),
+            shared,
+        }
     }
 
     /// The store has answered.
