@@ -25,8 +25,11 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
+use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
+
+pub use store::copy_store;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
 
@@ -52,6 +55,12 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
+    #[error("there is no store at {0}; give the data folder of a server, or `sqlite:FILE`")]
+    NoStore(PathBuf),
+    #[error("the store holds a copy that has not ended; run `corsac store copy` again with the same source")]
+    HalfCopied,
+    #[error("the copy failed: {0}")]
+    Copy(#[from] CopyError),
     #[error("serving failed: {0}")]
     Serve(std::io::Error),
 }

@@ -4,6 +4,8 @@
 
 /// The command line.
 mod command;
+/// Where a store is.
+mod location;
 /// Values that are never shown.
 mod secret;
 /// The values, their defaults, and the file that sets them.
@@ -11,7 +13,8 @@ mod settings;
 /// The values of what hosts share.
 mod shared;
 
-pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments};
+pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments, StoreCommand};
+pub use location::{LocationError, StoreLocation};
 pub use secret::Secret;
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};

@@ -6,6 +6,8 @@
 mod conformance;
 /// How a document's text lies in the database.
 mod content;
+/// From one store to another.
+pub mod copy;
 /// Rights that one host at a time has.
 mod lease;
 /// The shared backend.

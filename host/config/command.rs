@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::location::StoreLocation;
 use super::secret::Secret;
 use super::settings::RetrievalMode;
 use crate::telemetry::LogFormat;
@@ -25,6 +26,9 @@ pub enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Look after stores.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Measure relevance on a judged collection.
     Eval {
         /// Folder with the corpus, the queries and the judgements.
@@ -42,6 +46,16 @@ pub enum Command {
 pub enum PluginCommand {
     /// Say what a component is and whether this host would load it.
     Check { file: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Copy everything from one store into an empty one, and compare them. No server may use either meanwhile.
+    ///
+    /// A store is a server's data folder, `sqlite:FILE`, `postgres://…`, or `env:VARIABLE` for an environment
+    /// variable that holds one of these, which keeps a password off the command line. A copy that was interrupted
+    /// goes on when it is started again.
+    Copy { from: StoreLocation, to: StoreLocation },
 }
 
 #[derive(Args, Clone, Debug, Default)]

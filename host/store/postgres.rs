@@ -3,6 +3,8 @@
 
 /// The pool and its bounds.
 mod connections;
+/// Rows in and out.
+mod copy;
 /// Statements that write documents.
 mod documents;
 /// What errors mean.
@@ -182,6 +184,8 @@ macro_rules! call {
             .await
     };
 }
+
+use call;
 
 #[async_trait]
 impl DocumentStore for PostgresStore {

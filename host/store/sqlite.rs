@@ -1,6 +1,8 @@
 //! The embedded backend: one SQLite file in write-ahead mode, one connection that writes, a few that
 //! read. Owns opening, migration, and what SQLite's errors mean; the statements are in its submodules.
 
+/// Rows in and out.
+mod copy;
 /// Statements about documents, roots and the sequence.
 mod documents;
 /// Statements about tasks.
