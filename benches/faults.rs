@@ -214,7 +214,7 @@ async fn watch(host: &Host, fault: Fault, since: Instant, time: Duration, works:
 
 fn cache_works(page: &Value) -> bool {
     let status = &page["metrics"]["cache_status"];
-    status["redis_available"] == true && status["redis_writable"] != false
+    status["redis_available"] == true && status["tiers"]["redis"]["writable"] != false
 }
 
 fn print(crowd: &Crowd, courses: &[Course], phase: Duration, arguments: &Arguments, lost: &BTreeSet<String>) {
