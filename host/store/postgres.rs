@@ -24,7 +24,6 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -121,8 +120,8 @@ impl PostgresStore {
         self
     }
 
-    /// For tests that look behind the trait.
-    #[cfg(test)]
+    /// For sibling modules and tests with statements of their own; `call!` is the bounded way.
+    #[allow(dead_code, reason = "not every build has a sibling that needs it")]
     pub(super) fn pool(&self) -> &sqlx::PgPool {
         self.connections.pool()
     }

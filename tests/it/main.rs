@@ -6,6 +6,7 @@ mod cache;
 mod cluster;
 mod commands;
 mod contract;
+mod database;
 mod durability;
 mod faults;
 mod hostile;
