@@ -163,11 +163,11 @@ fn what_next(address: std::net::SocketAddr, app: &App) -> String {
 async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::no_length()
         .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} documents and tombstones, {eta} left")?);
-    let copied = copy_store(from, to, &|done, total| {
+    let progress = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
-    });
-    let copied = copied.await;
+    };
+    let copied = copy_store(from, to, &progress).await;
     bar.finish_and_clear();
     let (what, was_there) = copied?;
     println!(
