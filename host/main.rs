@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, copy_store, standard_plugins};
+use corsac::app::{App, copy_store, keys, standard_plugins};
 use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
@@ -47,6 +47,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let report = check::check(&file).await?;
             print!("{}", report.text);
             Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Key(command) => {
+            let printed = keys::run(command).await?;
+            eprint!("{}", printed.note);
+            print!("{}", printed.output);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Store(StoreCommand::Copy { from, to }) => copy(&from, &to).await,
         Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
@@ -123,6 +129,7 @@ fn progress_line(task: &Task) -> String {
     let skipped: u64 = progress.skipped.values().map(|skipped| skipped.count).sum();
     let phase = match progress.phase {
         Phase::Waiting => "waiting",
+        Phase::Elsewhere => "waiting for another host that indexes this folder",
         Phase::Walking => "reading",
         Phase::Indexing => "indexing",
         Phase::Committing => "committing",

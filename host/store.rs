@@ -8,8 +8,12 @@ mod conformance;
 mod content;
 /// From one store to another.
 pub mod copy;
+/// API keys.
+pub(crate) mod key;
 /// Rights that one host at a time has.
 mod lease;
+/// What a store says about itself.
+pub mod monitor;
 /// The shared backend.
 pub mod postgres;
 /// The embedded backend.
@@ -23,10 +27,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
+pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
 use crate::index::DocumentVersion;
 
@@ -123,9 +129,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore {}
+pub trait Store: DocumentStore + KeyStore + MonitoredStore {}
 
-impl<Backend: DocumentStore> Store for Backend {}
+impl<Backend: DocumentStore + KeyStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

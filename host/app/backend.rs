@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::App;
+use super::{App, database, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
-    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, IndexRequest,
+    IndexStatus, KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus,
+    PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -132,16 +133,39 @@ impl Backend for App {
         .boxed()
     }
 
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        keys::list(&self.keyring).boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        keys::create(&self.keyring, request).boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let id = id.to_owned();
+        async move { keys::revoke(&self.keyring, &id).await }.boxed()
+    }
+
     fn index(&self) -> IndexStatus {
         IndexStatus { stats: self.index.snapshot().stats(), last_indexed: self.last_indexed.read().clone() }
+    }
+
+    fn freshness(&self) -> Freshness {
+        let ingest::Freshness { generation, latest, checked, stale } = self.ingest.freshness();
+        Freshness { generation, latest, checked, stale }
     }
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         self.cache.figures().boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
     }
 
     fn problems(&self) -> Vec<String> {
@@ -259,7 +283,9 @@ fn backend_error(error: IngestError) -> BackendError {
             BackendError::Invalid { field: (*field).to_owned(), message: reason.clone() }
         }
         IngestError::TooManyTasks(_) => BackendError::Conflict(error.to_string()),
-        IngestError::ShuttingDown | IngestError::Index(_) => BackendError::Unavailable(error.to_string()),
+        IngestError::ShuttingDown | IngestError::Index(_) | IngestError::Away(_) => {
+            BackendError::Unavailable(error.to_string())
+        }
         IngestError::Store(store::StoreError::Unavailable(_) | store::StoreError::Busy(_)) => {
             BackendError::Unavailable("the store does not take writes at present; try again in a moment".into())
         }

@@ -37,12 +37,19 @@ pub(super) struct SearchStats {
     dimension: u32,
     /// Store sequence that searches see.
     generation: u64,
+    /// The newest store sequence that this host knows of.
+    latest: u64,
+    /// Seconds since the store was last heard.
+    checked: u64,
+    /// The store is out of reach: there may be more than `latest`.
+    stale: bool,
 }
 
 /// Sizes of the index and counts of searches.
 #[utoipa::path(get, path = "/api/search/stats", tag = "status", responses((status = 200, body = SearchStats)))]
 pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats> {
     let index = shared.backend.index();
+    let freshness = shared.backend.freshness();
     let searches = shared.metrics.search_figures();
     Json(SearchStats {
         total_files_indexed: index.stats.documents,
@@ -56,6 +63,9 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats
         vectors: index.stats.vectors,
         dimension: index.stats.dimension,
         generation: index.stats.generation,
+        latest: freshness.latest.max(index.stats.generation),
+        checked: freshness.checked,
+        stale: freshness.stale,
     })
 }
 
@@ -152,7 +162,7 @@ impl StrategyMetrics {
     }
 }
 
-/// The cache in process; there is no second tier.
+/// The cache in process, and whether there is one that hosts share.
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 struct CacheStatus {
     cache_available: bool,
@@ -201,7 +211,7 @@ pub(super) async fn performance(State(shared): State<Arc<Shared>>) -> Json<Perfo
         metrics: PerformanceMetrics {
             cache_status: CacheStatus {
                 cache_available: cache.capacity_bytes > 0,
-                redis_available: false,
+                redis_available: cache.shared.as_ref().is_some_and(|shared| shared.state.available),
                 entries: cache.entries,
                 bytes: cache.bytes,
                 capacity_bytes: cache.capacity_bytes,
@@ -242,8 +252,12 @@ pub(super) struct Cleared {
     status: String,
     namespace: String,
     message: String,
-    /// Entries dropped.
+    /// Entries dropped in this process.
     cleared: u64,
+    /// Entries dropped in the tier that hosts share.
+    shared: u64,
+    /// Other hosts that were told.
+    hosts: u64,
 }
 
 /// Forget cached answers.
@@ -267,8 +281,9 @@ pub(super) async fn clear_cache(
     }
     let all = namespace == "search_results";
     let cleared = shared.backend.clear_cache((!all).then(|| namespace.clone())).await;
+    let crate::cache::Cleared { entries: cleared, shared, hosts } = cleared;
     let message = format!("dropped {cleared} cached answers");
-    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared }))
+    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared, shared, hosts }))
 }
 
 /// All figures for Prometheus, in the OpenMetrics text format.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Keys, rates and pages of other origins.
+mod access;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -94,6 +96,49 @@ fn plugin() -> PluginStatus {
     }
 }
 
+fn database() -> DatabaseStatus {
+    DatabaseStatus {
+        backend: "postgresql".into(),
+        version: "15.1".into(),
+        extensions: vec![Extension { name: "hypopg".into(), version: "1.3".into() }],
+        pool: Some(PoolStatus {
+            size: 10,
+            in_use: 9,
+            idle: 1,
+            max: 10,
+            waiting: 2,
+            usage_percent: 90.0,
+            warning: true,
+            warnings: 1,
+        }),
+        query_statistics: QueryStatistics { source: StatisticsSource::PgStatStatements, statements: vec![] },
+        slow_queries: SlowQueries { threshold_ms: 1000, queries: vec![] },
+        index_advice: vec![IndexAdvice {
+            table: "public.documents".into(),
+            columns: vec!["path".into()],
+            create: "CREATE INDEX CONCURRENTLY ON public.documents (path)".into(),
+            statement: "SELECT 1 FROM documents WHERE path = $1".into(),
+            helps: 1,
+            checked_by: CheckedBy::Hypopg,
+            cost_before: 1218.0,
+            cost_after: 8.06,
+        }],
+        unused_indexes: vec![],
+        notes: vec![],
+    }
+}
+
+fn key() -> KeyStatus {
+    KeyStatus {
+        id: "0a1b".into(),
+        name: "test".into(),
+        scopes: vec!["search".into()],
+        rate_per_minute: None,
+        created_at: "2026-01-01T00:00:00Z".into(),
+        expires_at: None,
+    }
+}
+
 fn plugin_name() -> String {
     "strategy-x@0.1.0".to_owned()
 }
@@ -119,6 +164,10 @@ pub(super) fn failure(text: &str) -> Option<SearchError> {
 }
 
 impl Backend for Fake {
+    fn freshness(&self) -> Freshness {
+        Freshness { generation: 77, latest: 79, checked: 6, stale: true }
+    }
+
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         async move {
             let text = request.query.text.clone();
@@ -205,6 +254,22 @@ impl Backend for Fake {
         async { found.ok_or(missing) }.boxed()
     }
 
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        async { Ok(vec![key()]) }.boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        let KeyRequest { name, scopes, rate_per_minute, .. } = request;
+        let status = KeyStatus { name, scopes, rate_per_minute, ..key() };
+        async { Ok(CreatedKey { key: "corsac_0a1b_ff".into(), status }) }.boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let missing = BackendError::NotFound { kind: "API key", name: id.to_owned() };
+        let outcome = if id == "0a1b" { Ok(()) } else { Err(missing) };
+        async { outcome }.boxed()
+    }
+
     fn index(&self) -> IndexStatus {
         let stats = IndexStats {
             documents: 1250,
@@ -220,12 +285,18 @@ impl Backend for Fake {
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         let figures = cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
-        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100 } }.boxed()
+        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100, shared: None } }
+            .boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         self.cleared.lock().push(namespace);
-        async { 3 }.boxed()
+        async { cache::Cleared { entries: 3, shared: 2, hosts: 1 } }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        let away = self.problems.lock().iter().any(|problem| problem == SECRET);
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(database()) } }.boxed()
     }
 
     fn problems(&self) -> Vec<String> {

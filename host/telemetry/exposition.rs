@@ -91,18 +91,27 @@ impl Readings {
 
     fn add_cache(&self, registry: &mut Registry) {
         type Counters = Family<CacheNamespace, Counter>;
-        let [hits, misses, coalesced, evicted] = std::array::from_fn(|_| Counters::default());
+        let [hits, misses, coalesced, evicted, stale, shared, refreshed, warmed] =
+            std::array::from_fn(|_| Counters::default());
         for figures in &self.cache.namespaces {
             let label = CacheNamespace { namespace: figures.namespace.clone() };
             hits.get_or_create(&label).inc_by(figures.hits);
             misses.get_or_create(&label).inc_by(figures.misses);
             coalesced.get_or_create(&label).inc_by(figures.coalesced);
             evicted.get_or_create(&label).inc_by(figures.evicted);
+            stale.get_or_create(&label).inc_by(figures.stale);
+            shared.get_or_create(&label).inc_by(figures.shared);
+            refreshed.get_or_create(&label).inc_by(figures.refreshed);
+            warmed.get_or_create(&label).inc_by(figures.warmed);
         }
         registry.register("cache_hits", "Answers found in the cache", hits);
         registry.register("cache_misses", "Answers computed", misses);
         registry.register("cache_coalesced", "Answers that waited for another's computation", coalesced);
         registry.register("cache_evicted", "Entries dropped for want of room", evicted);
+        registry.register("cache_stale", "Answers served past their life time, for once", stale);
+        registry.register("cache_shared_hits", "Answers found in the tier that hosts share", shared);
+        registry.register("cache_refreshed", "Stale answers computed again in the background", refreshed);
+        registry.register("cache_warmed", "Answers computed or fetched before anybody asked", warmed);
         register_gauge(registry, "cache_entries", "Entries in the cache", self.cache.entries);
         register_gauge(registry, "cache_size_bytes", "Bytes in the cache", self.cache.bytes);
         register_gauge(registry, "cache_capacity_bytes", "Bytes that the cache may hold", self.cache.capacity_bytes);
@@ -134,7 +143,13 @@ mod tests {
                 errors: vec![("trap", 1)],
                 memory_high_water_bytes: 65536,
             }],
-            cache: cache::Figures { namespaces: vec![namespace], entries: 2, bytes: 999, capacity_bytes: 1000 },
+            cache: cache::Figures {
+                namespaces: vec![namespace],
+                entries: 2,
+                bytes: 999,
+                capacity_bytes: 1000,
+                shared: None,
+            },
         };
         let text = Metrics::default().render(&readings).unwrap();
         for line in [

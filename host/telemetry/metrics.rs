@@ -56,6 +56,11 @@ struct Stage {
     stage: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
 type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// 50 µs to 26 s, each bucket twice the one before.
@@ -72,12 +77,13 @@ pub struct Metrics {
     searches: Family<Search, Counter>,
     search_durations: Histograms<Strategy>,
     search_failures: Family<Failure, Counter>,
+    refusals: Family<Refused, Counter>,
     stage_durations: Histograms<Stage>,
     strategies: RwLock<HashMap<Box<str>, Arc<StrategyMetrics>>>,
 }
 
 struct StrategyMetrics {
-    by_source: [Counter; 4],
+    by_source: [Counter; Source::COUNT],
     durations: Histogram,
     latency: Latency,
 }
@@ -115,6 +121,7 @@ impl Default for Metrics {
         let searches = Family::default();
         let search_durations: Histograms<Strategy> = Family::new_with_constructor(durations);
         let search_failures = Family::default();
+        let refusals = Family::default();
         let stage_durations: Histograms<Stage> = Family::new_with_constructor(durations);
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
         registry.register_with_unit(
@@ -132,6 +139,7 @@ impl Default for Metrics {
             search_durations.clone(),
         );
         registry.register("search_failures", "Searches without an answer, by problem code", search_failures.clone());
+        registry.register("refusals", "Requests refused for their API key, scope or rate, by reason", refusals.clone());
         registry.register_with_unit(
             "search_stage_duration",
             "Time of one stage of an answer",
@@ -146,6 +154,7 @@ impl Default for Metrics {
             searches,
             search_durations,
             search_failures,
+            refusals,
             stage_durations,
             strategies: RwLock::default(),
         }
@@ -170,7 +179,7 @@ impl Metrics {
         metrics.by_source[source as usize].inc();
         metrics.durations.observe(elapsed.as_secs_f64());
         metrics.latency.record(elapsed);
-        if source == Source::Hit {
+        if source.is_hit() {
             return;
         }
         for (stage, duration) in stages {
@@ -183,6 +192,11 @@ impl Metrics {
         self.search_failures.get_or_create(&Failure { code }).inc();
     }
 
+    /// Counts a request that was not let in; `reason` is one of a few words.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refused { reason }).inc();
+    }
+
     pub fn search_figures(&self) -> SearchFigures {
         let strategies = self.strategies.read();
         let count = |source: Source| strategies.values().map(|metrics| metrics.by_source[source as usize].get()).sum();
@@ -192,7 +206,7 @@ impl Metrics {
         by_strategy.sort_by(|left, right| left.0.cmp(&right.0));
         SearchFigures {
             total: latency.count,
-            hits: count(Source::Hit),
+            hits: count(Source::Hit) + count(Source::Stale) + count(Source::Shared),
             coalesced: count(Source::Coalesced),
             latency,
             strategies: by_strategy,
@@ -217,7 +231,7 @@ impl Metrics {
         let new = || {
             let counter = |cache| self.searches.get_or_create_owned(&Search { strategy: name.to_owned(), cache });
             // In the order of `Source`.
-            let by_source = ["hit", "miss", "coalesced", "uncacheable"].map(counter);
+            let by_source = ["hit", "miss", "coalesced", "uncacheable", "stale", "shared"].map(counter);
             let durations = self.search_durations.get_or_create_owned(&Strategy { strategy: name.to_owned() });
             Arc::new(StrategyMetrics { by_source, durations, latency: Latency::default() })
         };

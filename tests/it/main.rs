@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod access;
+mod cache;
+mod cluster;
 mod commands;
 mod contract;
 mod database;
@@ -9,6 +12,8 @@ mod durability;
 mod faults;
 mod hostile;
 mod indexing;
+mod outage;
+mod postgres;
 mod reload;
 mod requests;
 mod runtime;
