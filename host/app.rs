@@ -3,6 +3,10 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// Whether each part works.
+mod health;
+/// Figures of the past.
+mod history;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
-use crate::config::{ConfigError, Settings, default_data_folder};
+use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -66,6 +70,8 @@ pub struct App {
     ready: AtomicBool,
     hosts: http::Hosts,
     drain: Duration,
+    store_probe: health::StoreProbe,
+    history: Option<history::History>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -92,6 +98,14 @@ impl App {
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
+        let metrics = Arc::<Metrics>::default();
+        let failed = |error: std::io::Error| AppError::DataFolder { folder: data.clone(), reason: error.to_string() };
+        let host = history::host_name(&data).map_err(failed)?;
+        let history = settings.telemetry.history.then(|| {
+            let sources = history::Sources { metrics: metrics.clone(), cache: cache.clone(), index: index.clone() };
+            history::History::start(&store, host, sources)
+        });
+        let by_database = settings.index.retrieval == RetrievalMode::Postgres;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
@@ -102,7 +116,9 @@ impl App {
             ingest,
             index,
             cache,
-            metrics: Arc::default(),
+            metrics,
+            store_probe: health::StoreProbe::new(store.clone(), "sqlite", by_database),
+            history,
             store,
             tree,
             last_indexed: Arc::default(),
@@ -171,6 +187,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(history) = &self.history {
+            history.stop().await;
+        }
         self.store.close().await;
     }
 }

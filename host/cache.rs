@@ -197,6 +197,11 @@ impl Cache {
         cleared
     }
 
+    /// What entries may take; 0: nothing is kept.
+    pub fn capacity_bytes(&self) -> u64 {
+        self.capacity_bytes
+    }
+
     /// Counts and sizes; settles pending evictions first, so it is for status pages, not for every query.
     pub async fn figures(&self) -> Figures {
         self.entries.run_pending_tasks().await;

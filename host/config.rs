@@ -10,11 +10,14 @@ mod secret;
 mod settings;
 /// The values of what hosts share.
 mod shared;
+/// The values of what the server says about itself.
+mod telemetry;
 
-pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments};
+pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments, TelemetryArguments};
 pub use secret::Secret;
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
+pub use telemetry::TelemetrySettings;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +31,12 @@ pub enum ConfigError {
     Value { name: &'static str, value: u64, least: u64, most: u64 },
     #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
     RetrievalWithoutDatabase,
+    #[error(
+        "telemetry.otlp_endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) does not start with http://; a collector that wants TLS is reached through one on this host"
+    )]
+    OtlpEndpoint,
+    #[error("telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is {0}, but must be from 0 to 1")]
+    SampleRatio(f64),
     #[error("there is no home folder to keep the data in; say where with --data")]
     NoDataFolder,
 }

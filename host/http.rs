@@ -30,8 +30,9 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, DocumentOutcome, DocumentState, IndexRequest, IndexStatus, PluginErrors, PluginKind,
-    PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus,
+    Backend, BackendError, DocumentOutcome, DocumentState, HistoryRequest, HostSample, IndexRequest, IndexStatus,
+    PartState, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolStatus,
+    Pools, PostedDocument, TaskState, TaskStatus,
 };
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
@@ -86,18 +87,19 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/{strategy}", post(search::search)),
         ("/api/search/index", post(indexing::index)),
         ("/api/search/stats", get(status::stats)),
-        ("/api/search/health", get(status::health)),
-        ("/api/search/performance", get(status::performance)),
+        ("/api/search/health", get(status::health::health)),
+        ("/api/search/performance", get(status::performance::performance)),
+        ("/api/search/performance/history", get(status::history::history)),
         ("/api/search/cache/clear", post(status::clear_cache)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),
         ("/api/plugins", get(plugins::list)),
         ("/api/plugins/{name}/reload", post(plugins::reload)),
-        ("/metrics", get(status::metrics)),
+        ("/metrics", get(status::metrics::metrics)),
         ("/openapi.json", get(openapi::document)),
-        ("/healthz", get(status::alive)),
-        ("/readyz", get(status::ready)),
+        ("/healthz", get(status::health::alive)),
+        ("/readyz", get(status::health::ready)),
     ]
 }
 

@@ -6,6 +6,8 @@
 mod conformance;
 /// How a document's text lies in the database.
 mod content;
+/// Figures of the past.
+pub mod history;
 /// Rights that one host at a time has.
 mod lease;
 /// The embedded backend.
@@ -17,6 +19,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
 pub use lease::Lease;
 pub use sqlite::SqliteStore;
 pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
@@ -106,9 +109,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore {}
+pub trait Store: DocumentStore + HistoryStore {}
 
-impl<Backend: DocumentStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
-use crate::config::{ConfigError, DatabaseSettings, RedisSettings, ServeArguments};
+use crate::config::{ConfigError, DatabaseSettings, RedisSettings, ServeArguments, TelemetrySettings};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
@@ -22,6 +22,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub telemetry: TelemetrySettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -200,6 +201,7 @@ impl Settings {
         set(&mut self.index.retrieval, arguments.retrieval);
         self.database.apply(&arguments.shared);
         self.redis.apply(&arguments.shared);
+        self.telemetry.apply(&arguments.telemetry);
         set(&mut self.cache.bytes, arguments.cache_bytes);
         set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
         for (namespace, seconds) in [
@@ -220,6 +222,7 @@ impl Settings {
         within("index.max_file_bytes", self.index.max_file_bytes, 1, 1 << 30)?;
         self.database.check()?;
         self.redis.check()?;
+        self.telemetry.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

@@ -1,6 +1,11 @@
 //! What the HTTP layer asks of the rest of the server, as one trait, and the words of its answers. The
 //! composition root implements it; tests implement it with a fake. Knows nothing of routes.
 
+/// The server itself.
+mod condition;
+
+pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolStatus, Pools};
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -9,6 +14,7 @@ use utoipa::ToSchema;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
+use crate::telemetry::HistoryFigures;
 
 /// All that is behind the routes. Methods that return at once must not block.
 pub trait Backend: Send + Sync + 'static {
@@ -44,8 +50,17 @@ pub trait Backend: Send + Sync + 'static {
     /// Number of entries dropped; none: all namespaces.
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
 
-    /// What is wrong, one sentence each without internals; empty means healthy.
-    fn problems(&self) -> Vec<String>;
+    /// Every part and whether it works; within a second or so, whatever is away.
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>>;
+
+    /// Connections to other servers.
+    fn pools(&self) -> Pools;
+
+    /// Figures of the past; none when they are not kept.
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>>;
+
+    /// How keeping figures of the past goes; none when they are not kept.
+    fn history_figures(&self) -> Option<HistoryFigures>;
 
     /// False until the first search can be answered, and again while stopping.
     fn ready(&self) -> bool;

@@ -15,10 +15,11 @@ use axum::response::Response;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
-use crate::telemetry::RouteMetrics;
+use crate::telemetry::{RouteMetrics, trace};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -65,13 +66,16 @@ where
         let id = client_id(request.headers()).unwrap_or_else(new_id);
         let method = name(request.method());
         let metrics = self.metrics.clone();
+        let span =
+            trace::request(method, metrics.route(), id.to_str().unwrap_or_default(), || parent(request.headers()));
+        let around = span.clone();
         let in_flight = metrics.begin();
         let allowed = origin::check(self.hosts, request.headers());
         let handled = match allowed {
             Ok(()) => Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind()),
             Err(problem) => Err(problem),
         };
-        Box::pin(async move {
+        let answering = async move {
             let handled = match handled {
                 Ok(handled) => handled.await,
                 Err(problem) => Ok(Ok(problem_with_id(problem, &id))),
@@ -90,9 +94,11 @@ where
             response.headers_mut().insert(REQUEST_ID.clone(), id);
             let elapsed = start.elapsed();
             metrics.answered(method, response.status().as_u16(), elapsed);
+            trace::answered(&span, response.status().as_u16());
             drop(in_flight);
             Ok(response)
-        })
+        };
+        Box::pin(answering.instrument(around))
     }
 }
 
@@ -113,6 +119,12 @@ fn with_id(mut response: Response, id: &HeaderValue) -> Response {
 
 fn problem_with_id(problem: Problem, id: &HeaderValue) -> Response {
     problem.render(id.to_str().unwrap_or_default())
+}
+
+/// The trace that the client says its request belongs to.
+fn parent(headers: &HeaderMap) -> Option<trace::Parent<'_>> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    Some(trace::Parent { trace: text("traceparent")?, state: text("tracestate").unwrap_or_default() })
 }
 
 /// The client's id when it is short and harmless in a log.

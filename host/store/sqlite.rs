@@ -3,6 +3,8 @@
 
 /// Statements about documents, roots and the sequence.
 mod documents;
+/// Statements about figures of the past.
+mod history;
 /// Statements about tasks.
 mod tasks;
 

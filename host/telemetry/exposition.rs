@@ -1,6 +1,11 @@
 //! Figures that other layers already keep: read when somebody scrapes, never counted twice. The labels
 //! are names of loaded plugins and of cache namespaces, so their number is bounded by what is loaded.
 
+/// The server as a whole.
+mod server;
+
+pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -36,6 +41,7 @@ pub struct Readings {
     pub index: IndexFigures,
     pub plugins: Vec<PluginFigures>,
     pub cache: cache::Figures,
+    pub server: ServerFigures,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -61,6 +67,7 @@ impl Readings {
         self.add_index(&mut registry);
         self.add_plugins(&mut registry);
         self.add_cache(&mut registry);
+        self.server.add(&mut registry);
         registry
     }
 
@@ -79,7 +86,7 @@ impl Readings {
         for figures in &self.plugins {
             let plugin = Plugin { plugin: figures.plugin.clone() };
             calls.get_or_create(&plugin).inc_by(figures.calls);
-            memory.get_or_create(&plugin).set(figures.memory_high_water_bytes.try_into().unwrap_or(i64::MAX));
+            memory.get_or_create(&plugin).set(whole(figures.memory_high_water_bytes));
             for (kind, count) in &figures.errors {
                 errors.get_or_create(&PluginError { plugin: figures.plugin.clone(), kind }).inc_by(*count);
             }
@@ -111,8 +118,12 @@ impl Readings {
 
 fn register_gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
     let gauge: Gauge = Gauge::default();
-    gauge.set(value.try_into().unwrap_or(i64::MAX));
+    gauge.set(whole(value));
     registry.register(name, help, gauge);
+}
+
+fn whole(value: u64) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -135,6 +146,7 @@ mod tests {
                 memory_high_water_bytes: 65536,
             }],
             cache: cache::Figures { namespaces: vec![namespace], entries: 2, bytes: 999, capacity_bytes: 1000 },
+            ..Readings::default()
         };
         let text = Metrics::default().render(&readings).unwrap();
         for line in [

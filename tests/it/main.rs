@@ -12,6 +12,7 @@ mod reload;
 mod requests;
 mod runtime;
 mod search;
+mod status;
 mod support;
 mod swap;
 mod tidy;
