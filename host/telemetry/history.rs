@@ -138,7 +138,8 @@ impl Sample {
         let level = |value: f64| Level { mean: value, max: value };
         let levels = later.levels;
         Self {
-            at: earlier.at,
+            // A clock may be set back.
+            at: earlier.at.min(later.at),
             seconds: u64::try_from(later.at - earlier.at).unwrap_or(0),
             counts: later.counts.zip(earlier.counts, u64::saturating_sub),
             memory_bytes: level(levels.memory_bytes),

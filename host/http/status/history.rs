@@ -129,7 +129,8 @@ pub(in crate::http) async fn history(
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let to = parameters.to.unwrap_or(now);
+    // What began in this very second is there too.
+    let to = parameters.to.unwrap_or(now.saturating_add(1));
     let from = parameters.from.unwrap_or(to.saturating_sub(kept));
     if from > to {
         return Err(invalid("from", "is after `to`"));
