@@ -7,6 +7,8 @@ mod backend;
 mod health;
 /// Figures of the past.
 mod history;
+/// Which store a server has.
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
-use crate::store::{DocumentStore, SqliteStore, Store, StoreError, Task, TaskState};
+use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
@@ -90,21 +92,19 @@ impl App {
             None => default_data_folder(tree.as_deref())?,
         };
         let lock = lock(&data)?;
-        let store = SqliteStore::open(&data.join("store.sqlite")).await?;
-        let store: Arc<dyn Store> = Arc::new(
-            store.with_max_content_bytes(settings.index.max_file_bytes.max(crate::store::DEFAULT_MAX_CONTENT_BYTES)),
-        );
+        let store = store::open(settings, &data).await?;
+        store::match_index(&*store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
         let metrics = Arc::<Metrics>::default();
-        let failed = |error: std::io::Error| AppError::DataFolder { folder: data.clone(), reason: error.to_string() };
-        let host = history::host_name(&data).map_err(failed)?;
+        let host = store::host(&data)?;
         let history = settings.telemetry.history.then(|| {
-            let sources = history::Sources { metrics: metrics.clone(), cache: cache.clone(), index: index.clone() };
-            history::History::start(&store, host, sources)
+            let (metrics, cache, index, store) = (metrics.clone(), cache.clone(), index.clone(), store.clone());
+            history::History::start(host, history::Sources { metrics, cache, index, store })
         });
+        let database = if settings.database.url.is_some() { "postgresql" } else { "sqlite" };
         let by_database = settings.index.retrieval == RetrievalMode::Postgres;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
@@ -117,7 +117,7 @@ impl App {
             index,
             cache,
             metrics,
-            store_probe: health::StoreProbe::new(store.clone(), "sqlite", by_database),
+            store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
             store,
             tree,

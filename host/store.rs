@@ -10,10 +10,14 @@ mod content;
 pub mod history;
 /// Rights that one host at a time has.
 mod lease;
+/// The shared backend.
+pub mod postgres;
 /// The embedded backend.
 pub mod sqlite;
 /// Long-running work and its progress.
 pub mod task;
+/// What makes a new version of a document.
+mod version;
 
 use std::collections::HashMap;
 
@@ -21,6 +25,7 @@ use async_trait::async_trait;
 
 pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
 pub use lease::Lease;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
@@ -100,6 +105,16 @@ pub trait DocumentStore: Send + Sync {
     /// The right to something that one host at a time may do, such as to index one folder. None while
     /// another holder has it, in whatever process; it ends with the holder, even by `kill -9`.
     async fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError>;
+
+    /// Tells one shared database from another; None where a data folder has its own.
+    async fn identity(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    /// The use of the connections; None where there are none to share.
+    fn pool(&self) -> Option<PoolFigures> {
+        None
+    }
 
     /// A cheap round trip, for health checks.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -201,12 +216,29 @@ pub struct Counts {
     pub roots: u64,
 }
 
+/// The connections to a shared database at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolFigures {
+    /// Open ones.
+    pub size: u32,
+    pub idle: u32,
+    pub in_use: u32,
+    /// There will never be more.
+    pub max: u32,
+    /// Calls that wait for one.
+    pub waiting: u32,
+    /// `in_use` of `max`, 0 to 1.
+    pub usage: f64,
+}
+
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached or has no room; what was acknowledged is safe.
-    #[error("the document store is unavailable: {0}; check the data folder's disk and permissions, then try again")]
+    #[error(
+        "the document store is unavailable: {0}; check that the database runs, its disk and its permissions, then try again"
+    )]
     Unavailable(String),
-    /// Another writer holds the database for longer than the busy timeout.
+    /// Other callers hold the database, or all connections to it, for longer than the timeout.
     #[error("the document store is busy: {0}; try again in a moment")]
     Busy(String),
     #[error("the document store is damaged: {0}; restore the data folder from a backup, or delete it and index again")]
@@ -215,6 +247,8 @@ pub enum StoreError {
     DamagedDocument { path: String, reason: String },
     #[error("`{path}` has {size} bytes, more than the limit of {limit}; split it or raise the limit")]
     TooLarge { path: String, size: u64, limit: u64 },
+    #[error("the path `{0}` has a NUL character; name the document otherwise")]
+    UnusablePath(String),
     #[error(
         "the document store was written by another version of this program: {0}; use that version or another data folder"
     )]

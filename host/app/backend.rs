@@ -12,8 +12,8 @@ use super::App;
 use crate::cache;
 use crate::http::{
     Backend, BackendError, DocumentOutcome, DocumentState, HistoryRequest, IndexRequest, IndexStatus, PartStatus,
-    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, Pools, PostedDocument, TaskState,
-    TaskStatus, Violation,
+    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolStatus, Pools, PostedDocument,
+    TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -151,7 +151,14 @@ impl Backend for App {
     }
 
     fn pools(&self) -> Pools {
-        Pools::default()
+        let database = self.store.pool().map(|pool| PoolStatus {
+            size: pool.size.into(),
+            idle: pool.idle.into(),
+            in_use: pool.in_use.into(),
+            max: pool.max.into(),
+            waiting: pool.waiting.into(),
+        });
+        Pools { database, redis: None }
     }
 
     fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {

@@ -3,7 +3,6 @@
 //! to a bound, and are written later.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,6 +38,7 @@ pub(super) struct Sources {
     pub(super) metrics: Arc<Metrics>,
     pub(super) cache: Cache,
     pub(super) index: Arc<Index>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 /// The history of this host.
@@ -50,8 +50,8 @@ pub(super) struct History {
 
 impl History {
     /// Starts to take samples.
-    pub(super) fn start(store: &Arc<dyn Store>, host: String, sources: Sources) -> Self {
-        let book = Book::new(store.clone() as Arc<dyn HistoryStore>, host);
+    pub(super) fn start(host: String, sources: Sources) -> Self {
+        let book = Book::new(sources.store.clone() as Arc<dyn HistoryStore>, host);
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         tracker.spawn(keep(book.clone(), sources, stop.clone()));
         tracker.close();
@@ -104,6 +104,7 @@ impl Sources {
     async fn moment(&self) -> Moment {
         let (searches, requests) = (self.metrics.search_figures(), self.metrics.request_figures());
         let (cache, index) = (self.cache.figures().await, self.index.snapshot().stats());
+        let pool = self.store.pool();
         let sum = |of: fn(&crate::cache::NamespaceFigures) -> u64| cache.namespaces.iter().map(of).sum();
         Moment {
             at: unix_now(),
@@ -125,8 +126,8 @@ impl Sources {
                 memory_bytes: resident_bytes().unwrap_or_default() as f64,
                 cache_entries: cache.entries as f64,
                 cache_bytes: cache.bytes as f64,
-                database_in_use: None,
-                database_waiting: None,
+                database_in_use: pool.map(|pool| pool.in_use.into()),
+                database_waiting: pool.map(|pool| pool.waiting.into()),
                 index_documents: index.documents as f64,
             },
             searches: self.metrics.search_times(),
@@ -335,19 +336,6 @@ fn to_next_minute() -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let minute = Duration::from_secs(MINUTE.unsigned_abs());
     minute - Duration::from_millis((now.as_millis() % minute.as_millis()) as u64)
-}
-
-/// This host's name among those that share a store: random, kept in the data folder.
-pub(super) fn host_name(data: &Path) -> std::io::Result<String> {
-    let file = data.join("host");
-    match std::fs::read_to_string(&file) {
-        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
-        _ => {
-            let name = uuid::Uuid::new_v4().to_string();
-            std::fs::write(&file, &name)?;
-            Ok(name)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub(crate) const CHECKS: &[Check] = &[
     |store| writers_at_once_lose_nothing(store).boxed(),
     |store| tasks_are_kept_and_interrupted(store).boxed(),
     |store| any_text_survives(store).boxed(),
+    |store| one_batch_decides_document_by_document(store).boxed(),
+    |store| a_large_batch_is_written_whole(store).boxed(),
+    |store| names_without_room_for_nul_are_refused_or_mended(store).boxed(),
+    |store| nothing_to_do_changes_nothing(store).boxed(),
 ];
 
 /// A document without stamp, written now.
@@ -272,4 +276,84 @@ async fn any_text_survives(store: Arc<dyn DocumentStore>) {
         assert_eq!(version.content, *content);
     }
     store.ping().await.unwrap();
+}
+
+async fn one_batch_decides_document_by_document(store: Arc<dyn DocumentStore>) {
+    let root = store.register_root("/src", "src").await.unwrap().id;
+    let file = |path: &str, content: &str, stamp| NewDocument { stamp: Some(stamp), ..text(root, path, content) };
+    store.upsert(vec![file("kept", "k", 1), file("touched", "t", 1), file("gone", "g", 1)]).await.unwrap();
+    store.remove(root, &["gone".to_owned()]).await.unwrap();
+    let batch = vec![
+        file("new", "n", 1),
+        file("kept", "k", 1),
+        file("touched", "t", 2),
+        file("new", "n", 1),
+        file("gone", "g", 1),
+        file("new", "m", 1),
+    ];
+    let outcomes = store.upsert(batch).await.unwrap();
+    let sequences: Vec<Option<u64>> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Upserted::Written { sequence, .. } => Some(*sequence),
+            Upserted::Unchanged => None,
+        })
+        .collect();
+    assert_eq!(sequences, [Some(5), None, None, None, Some(6), Some(7)]);
+    let fingerprints = store.fingerprints(root).await.unwrap();
+    assert_eq!(fingerprints["touched"].stamp, Some(2));
+    assert_eq!(fingerprints.len(), 4);
+    assert_eq!(store.last_sequence().await.unwrap(), 7);
+    let feed: Vec<u64> = feed(&store).await.iter().map(StoredChange::sequence).collect();
+    assert_eq!(feed, [1, 2, 6, 7]);
+}
+
+async fn a_large_batch_is_written_whole(store: Arc<dyn DocumentStore>) {
+    let documents = |suffix: &str| -> Vec<NewDocument> {
+        (0..1000).map(|number| text(0, &format!("{number}"), &format!("{number}{suffix}"))).collect()
+    };
+    let sequences: Vec<u64> =
+        store.upsert(documents("")).await.unwrap().into_iter().map(|outcome| written(outcome).1).collect();
+    assert_eq!(sequences, (1..=1000).collect::<Vec<u64>>());
+    store.upsert(documents("!")).await.unwrap();
+    assert_eq!(store.last_sequence().await.unwrap(), 2000);
+    let changes = feed(&store).await;
+    assert_eq!(changes.len(), 1000);
+    for (number, change) in changes.iter().enumerate() {
+        let StoredChange::Upsert(version) = change else { panic!("{change:?}") };
+        assert_eq!((version.sequence, version.path.as_str()), (1001 + number as u64, &*format!("{number}")));
+        assert_eq!(version.content, format!("{number}!"));
+    }
+    let paths: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    assert_eq!(store.remove(0, &paths).await.unwrap(), 1000);
+    assert_eq!(store.last_sequence().await.unwrap(), 3000);
+}
+
+async fn names_without_room_for_nul_are_refused_or_mended(store: Arc<dyn DocumentStore>) {
+    let error = store.upsert(vec![text(0, "a\0b", "text")]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::UnusablePath(path) if path == "a\\0b"), "{error}");
+    let titled = NewDocument { title: Some("a\0b".into()), ..text(0, "a", "") };
+    written(store.upsert(vec![titled.clone()]).await.unwrap()[0]);
+    let version = store.document(0, "a").await.unwrap().unwrap();
+    assert_eq!((version.title.as_deref(), version.content.as_str()), (Some("a\u{fffd}b"), ""));
+    assert_eq!(store.upsert(vec![titled]).await.unwrap(), [Upserted::Unchanged]);
+    // Longer than an entry of an index may be.
+    let long = "/\u{e9}".repeat(2000);
+    written(store.upsert(vec![text(0, &long, "long")]).await.unwrap()[0]);
+    assert_eq!(store.document(0, &long).await.unwrap().unwrap().content, "long");
+    assert_eq!(store.register_root(&long, "long").await.unwrap(), store.register_root(&long, "long").await.unwrap());
+}
+
+async fn nothing_to_do_changes_nothing(store: Arc<dyn DocumentStore>) {
+    assert!(store.upsert(vec![]).await.unwrap().is_empty());
+    assert_eq!(store.remove(0, &[]).await.unwrap(), 0);
+    assert_eq!(store.remove(99, &["a".to_owned()]).await.unwrap(), 0);
+    assert_eq!(store.remove_root(99).await.unwrap(), 0);
+    store.mark_damaged(99).await.unwrap();
+    store.upsert(vec![text(0, "a", "1")]).await.unwrap();
+    let twice = ["a".to_owned(), "a".to_owned()];
+    assert_eq!(store.remove(0, &twice).await.unwrap(), 1);
+    assert_eq!(store.last_sequence().await.unwrap(), 2);
+    assert_eq!(store.interrupt_tasks("nothing runs").await.unwrap(), 0);
+    assert!(store.adopt_tasks("nobody is gone").await.unwrap().is_empty());
 }

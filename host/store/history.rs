@@ -100,6 +100,10 @@ pub(super) async fn conforms(store: &dyn HistoryStore) {
     let kept = store.history(&HistoryRange { limit: 30_000, ..range(minute, 10_000, 100_000) }).await.unwrap();
     assert_eq!(kept, many);
 
+    // Twice in one batch: the last one counts.
+    store.record_history(&[row("c", hour, 7, "first"), row("c", hour, 7, "second")]).await.unwrap();
+    assert_eq!(store.history(&range(hour, 7, 8)).await.unwrap(), [row("c", hour, 7, "second")]);
+
     assert_eq!(store.forget_history(minute, 10_000).await.unwrap(), 3);
     assert!(store.history(&range(minute, 0, 10_000)).await.unwrap().is_empty());
     assert_eq!(store.history(&range(hour, 0, 1)).await.unwrap(), [rows[3].clone()]);

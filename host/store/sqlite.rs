@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::{
     Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, Root, StoreError, StoredChange,
-    Task, Upserted,
+    Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
 
@@ -86,15 +86,8 @@ impl DocumentStore for SqliteStore {
     }
 
     async fn upsert(&self, documents: Vec<NewDocument>) -> Result<Vec<Upserted>, StoreError> {
-        for document in &documents {
-            let size = document.content.len() as u64;
-            if size > self.max_content_bytes {
-                return Err(StoreError::TooLarge { path: document.path.clone(), size, limit: self.max_content_bytes });
-            }
-        }
-        let encoded = tokio::task::spawn_blocking(move || documents::encode(documents))
-            .await
-            .map_err(|error| StoreError::Statement(error.to_string()))?;
+        version::check(&documents, self.max_content_bytes)?;
+        let encoded = version::encode(documents).await?;
         documents::upsert(&self.writer, encoded).await.map_err(failure)
     }
 

@@ -2,101 +2,102 @@
 //! wherever both can say it.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::TryStreamExt;
-use rayon::prelude::*;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 use crate::index::DocumentVersion;
-use crate::store::{Counts, Fingerprint, NewDocument, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, content};
+use crate::store::version::{Current, Decision, Encoded};
+use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, content, version};
 
 /// Takes the write lock at once; a transaction that upgrades from reading may fail half-way instead.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
-pub(super) struct Encoded {
-    document: NewDocument,
-    digest: [u8; 32],
-    size: i64,
-    body: Vec<u8>,
-}
-
-/// Digests and compresses on all cores; the text itself is dropped.
-pub(super) fn encode(documents: Vec<NewDocument>) -> Vec<Encoded> {
-    documents
-        .into_par_iter()
-        .map(|mut document| {
-            let text = std::mem::take(&mut document.content);
-            Encoded {
-                document,
-                digest: *blake3::hash(text.as_bytes()).as_bytes(),
-                size: (text.len() as u64).cast_signed(),
-                body: content::encode(&text),
-            }
-        })
-        .collect()
-}
-
 pub(super) async fn upsert(writer: &SqlitePool, documents: Vec<Encoded>) -> sqlx::Result<Vec<Upserted>> {
-    let now = unix_now();
+    let now = version::unix_now();
     let mut transaction = writer.begin_with(BEGIN).await?;
     let mut sequence = current_sequence(&mut transaction).await?;
     let mut outcomes = Vec::with_capacity(documents.len());
-    for Encoded { document, digest, size, body } in documents {
-        let modified_counts = document.modified.is_some() && document.stamp.is_none();
-        let written: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO documents (root, path, language, title, modified, stamp, size, digest, sequence)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (root, path) DO UPDATE SET
-                 language = excluded.language, title = excluded.title, modified = excluded.modified,
-                 stamp = excluded.stamp, size = excluded.size, digest = excluded.digest,
-                 sequence = excluded.sequence, deleted = FALSE
-             WHERE $10 OR documents.deleted OR documents.digest <> excluded.digest
-                 OR documents.language IS DISTINCT FROM excluded.language
-                 OR documents.title IS DISTINCT FROM excluded.title
-                 OR ($11 AND documents.modified <> excluded.modified)
-             RETURNING id",
+    for encoded in documents {
+        let document = &encoded.document;
+        let stored = sqlx::query(
+            "SELECT language, title, modified, stamp, digest, deleted FROM documents WHERE root = $1 AND path = $2",
         )
         .bind(document.root.cast_signed())
         .bind(&document.path)
-        .bind(&document.language)
-        .bind(&document.title)
-        .bind(document.modified.unwrap_or(now))
-        .bind(document.stamp)
-        .bind(size)
-        .bind(digest.as_slice())
-        .bind((sequence + 1).cast_signed())
-        .bind(document.rewrite)
-        .bind(modified_counts)
         .fetch_optional(&mut *transaction)
         .await?;
-        if let Some(id) = written {
-            sequence += 1;
-            sqlx::query(
-                "INSERT INTO contents (document, body) VALUES ($1, $2)
-                 ON CONFLICT (document) DO UPDATE SET body = excluded.body",
-            )
-            .bind(id)
-            .bind(body)
-            .execute(&mut *transaction)
-            .await?;
-            outcomes.push(Upserted::Written { document: id.cast_unsigned(), sequence });
-        } else {
-            if document.stamp.is_some() {
+        let stored = stored.as_ref().map(current).transpose()?;
+        match version::decide(stored.as_ref(), &encoded) {
+            Decision::Write => {
+                sequence += 1;
+                let id = write(&mut transaction, &encoded, sequence, now).await?;
+                outcomes.push(Upserted::Written { document: id.cast_unsigned(), sequence });
+            }
+            Decision::Touch => {
                 sqlx::query("UPDATE documents SET stamp = $1 WHERE root = $2 AND path = $3")
                     .bind(document.stamp)
                     .bind(document.root.cast_signed())
                     .bind(&document.path)
                     .execute(&mut *transaction)
                     .await?;
+                outcomes.push(Upserted::Unchanged);
             }
-            outcomes.push(Upserted::Unchanged);
+            Decision::Keep => outcomes.push(Upserted::Unchanged),
         }
     }
     set_sequence(&mut transaction, sequence).await?;
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+async fn write(
+    transaction: &mut Transaction<'_, Sqlite>,
+    encoded: &Encoded,
+    sequence: u64,
+    now: i64,
+) -> sqlx::Result<i64> {
+    let Encoded { document, digest, size, body } = encoded;
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO documents (root, path, language, title, modified, stamp, size, digest, sequence)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (root, path) DO UPDATE SET
+             language = excluded.language, title = excluded.title, modified = excluded.modified,
+             stamp = excluded.stamp, size = excluded.size, digest = excluded.digest,
+             sequence = excluded.sequence, deleted = FALSE
+         RETURNING id",
+    )
+    .bind(document.root.cast_signed())
+    .bind(&document.path)
+    .bind(&document.language)
+    .bind(&document.title)
+    .bind(document.modified.unwrap_or(now))
+    .bind(document.stamp)
+    .bind(size)
+    .bind(digest.as_slice())
+    .bind(sequence.cast_signed())
+    .fetch_one(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO contents (document, body) VALUES ($1, $2) ON CONFLICT (document) DO UPDATE SET body = excluded.body",
+    )
+    .bind(id)
+    .bind(body)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(id)
+}
+
+fn current(row: &SqliteRow) -> sqlx::Result<Current> {
+    Ok(Current {
+        digest: row.try_get("digest")?,
+        language: row.try_get("language")?,
+        title: row.try_get("title")?,
+        modified: row.try_get("modified")?,
+        stamp: row.try_get("stamp")?,
+        deleted: row.try_get("deleted")?,
+    })
 }
 
 pub(super) async fn remove(writer: &SqlitePool, root: u64, paths: &[String]) -> sqlx::Result<u64> {
@@ -327,8 +328,4 @@ pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {
 /// SQL integers are signed; what we store in them never is.
 fn unsigned(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
     row.try_get::<i64, _>(column).map(i64::cast_unsigned)
-}
-
-fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs().cast_signed())
 }

@@ -1,0 +1,5 @@
+-- What an operator runs once, as the owner of the tables, to spread them over the nodes of a Citus cluster.
+-- Documents and their text lie together, by `shard`; the small tables are everywhere.
+SELECT create_reference_table('roots');
+SELECT create_distributed_table('documents', 'shard');
+SELECT create_distributed_table('contents', 'shard', colocate_with => 'documents');

@@ -1,0 +1,198 @@
+//! Statements about roots, and those that remove documents, one by one or with their root.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures::TryStreamExt;
+use sqlx::postgres::PgRow;
+use sqlx::{Connection, PgConnection, Row};
+
+use super::connections::{BULK, Session, timed};
+use super::documents::{Place, hold_roots, path_digest, stored};
+use super::failure::is_conflict;
+use super::feed::{take_sequences, unsigned};
+use super::monitor::Monitor;
+use crate::store::{Counts, Fingerprint, POSTED_ROOT, Root};
+
+const ATTEMPTS: u32 = 16;
+
+pub(super) async fn register(session: &mut Session, path: &str, name: &str) -> sqlx::Result<Root> {
+    const REGISTER: &str = "
+        INSERT INTO roots (path, path_digest, name) VALUES ($1, $2, $3)
+        ON CONFLICT (path_digest) DO UPDATE SET name = excluded.name, removed = FALSE
+        RETURNING id, path, name, last_indexed";
+    let (connection, monitor) = session.parts()?;
+    let register = sqlx::query(REGISTER).bind(path).bind(path_digest(path)).bind(name);
+    root(&timed(monitor, REGISTER, register.fetch_one(connection)).await?)
+}
+
+pub(super) async fn list(session: &mut Session) -> sqlx::Result<Vec<Root>> {
+    const LIST: &str = "SELECT id, path, name, last_indexed FROM roots WHERE id <> $1 AND NOT removed ORDER BY id";
+    let (connection, monitor) = session.parts()?;
+    let list = sqlx::query(LIST).bind(POSTED_ROOT.cast_signed()).fetch_all(connection);
+    timed(monitor, LIST, list).await?.iter().map(root).collect()
+}
+
+fn root(row: &PgRow) -> sqlx::Result<Root> {
+    Ok(Root {
+        id: unsigned(row, "id")?,
+        path: row.try_get("path")?,
+        name: row.try_get("name")?,
+        last_indexed: row.try_get("last_indexed")?,
+    })
+}
+
+pub(super) async fn mark_indexed(session: &mut Session, root: u64, at: i64) -> sqlx::Result<()> {
+    const MARK: &str = "UPDATE roots SET last_indexed = $1 WHERE id = $2";
+    let (connection, monitor) = session.parts()?;
+    let mark = sqlx::query(MARK).bind(at).bind(root.cast_signed()).execute(connection);
+    timed(monitor, MARK, mark).await.map(drop)
+}
+
+/// None when other writers won too often.
+pub(super) async fn remove(
+    session: &mut Session,
+    host: &str,
+    root: u64,
+    paths: &[String],
+) -> sqlx::Result<Option<u64>> {
+    let (connection, monitor) = session.parts()?;
+    let mut seen = BTreeSet::new();
+    let places: Vec<Place> = paths.iter().filter(|path| seen.insert(*path)).map(|path| Place::of(root, path)).collect();
+    for _ in 0..ATTEMPTS {
+        let mut transaction = connection.begin().await?;
+        let removed = async {
+            hold_roots(&mut transaction, monitor, &places).await?;
+            let live = live(&mut transaction, monitor, &places).await?;
+            bury(&mut transaction, monitor, host, &live).await
+        };
+        match removed.await {
+            Ok(Some(removed)) => {
+                transaction.commit().await?;
+                return Ok(Some(removed));
+            }
+            Ok(None) => transaction.rollback().await?,
+            Err(error) if is_conflict(&error) => transaction.rollback().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn remove_root(session: &mut Session, host: &str, root: u64) -> sqlx::Result<Option<u64>> {
+    const LIVE: &str = "SELECT id, shard, sequence FROM documents WHERE root = $1 AND NOT deleted ORDER BY id";
+    const REMOVE: &str = "UPDATE roots SET removed = TRUE, last_indexed = NULL WHERE id = $1 AND id <> $2";
+    let (connection, monitor) = session.parts()?;
+    for _ in 0..ATTEMPTS {
+        let mut transaction = connection.begin().await?;
+        let removed = async {
+            sqlx::query("SELECT set_config('statement_timeout', $1, TRUE)")
+                .bind(BULK.as_millis().to_string())
+                .execute(&mut *transaction)
+                .await?;
+            // Waits for writers that have it, and keeps others out.
+            sqlx::query("SELECT id FROM roots WHERE id = $1 FOR UPDATE")
+                .bind(root.cast_signed())
+                .execute(&mut *transaction)
+                .await?;
+            let live = sqlx::query_as(LIVE).bind(root.cast_signed()).fetch_all(&mut *transaction);
+            let live: Vec<(i64, i32, i64)> = timed(monitor, LIVE, live).await?;
+            let removed = bury(&mut transaction, monitor, host, &live).await?;
+            let remove = sqlx::query(REMOVE).bind(root.cast_signed()).bind(POSTED_ROOT.cast_signed());
+            timed(monitor, REMOVE, remove.execute(&mut *transaction)).await?;
+            Ok(removed)
+        };
+        match removed.await {
+            Ok(Some(removed)) => {
+                transaction.commit().await?;
+                return Ok(Some(removed));
+            }
+            Ok(None) => transaction.rollback().await?,
+            Err(error) if is_conflict(&error) => transaction.rollback().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Live documents among `places`, in their order: id, shard and sequence.
+async fn live(
+    connection: &mut PgConnection,
+    monitor: &Monitor,
+    places: &[Place],
+) -> sqlx::Result<Vec<(i64, i32, i64)>> {
+    let stored = stored(connection, monitor, places).await?;
+    let live = places.iter().filter_map(|place| Some((place, stored.get(place)?)));
+    Ok(live
+        .filter(|(_, document)| !document.current.deleted)
+        .map(|(place, document)| (document.id, place.shard, document.sequence))
+        .collect())
+}
+
+/// Turns live documents into tombstones. None when another writer has changed one of them meanwhile.
+async fn bury(
+    connection: &mut PgConnection,
+    monitor: &Monitor,
+    host: &str,
+    live: &[(i64, i32, i64)],
+) -> sqlx::Result<Option<u64>> {
+    const EMPTY: &str = "
+        DELETE FROM contents c USING unnest($1::bigint[], $2::int[]) AS gone (document, shard)
+        WHERE c.document = gone.document AND c.shard = gone.shard";
+    const BURY: &str = "
+        UPDATE documents d SET deleted = TRUE, size = 0, stamp = NULL, sequence = gone.sequence
+        FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS gone (id, shard, seen, sequence)
+        WHERE d.id = gone.id AND d.shard = gone.shard AND d.sequence = gone.seen";
+    if live.is_empty() {
+        return Ok(Some(0));
+    }
+    let ids: Vec<i64> = live.iter().map(|(id, _, _)| *id).collect();
+    let shards: Vec<i32> = live.iter().map(|(_, shard, _)| *shard).collect();
+    let seen: Vec<i64> = live.iter().map(|(_, _, sequence)| *sequence).collect();
+    let empty = sqlx::query(EMPTY).bind(&ids).bind(&shards).execute(&mut *connection);
+    timed(monitor, EMPTY, empty).await?;
+    let before = take_sequences(connection, monitor, live.len(), host).await?;
+    let sequences: Vec<i64> = (1..).take(live.len()).map(|number| before.cast_signed() + number).collect();
+    let bury = sqlx::query(BURY).bind(&ids).bind(&shards).bind(&seen).bind(&sequences).execute(connection);
+    let buried = timed(monitor, BURY, bury).await?.rows_affected();
+    Ok((buried == live.len() as u64).then_some(buried))
+}
+
+pub(super) async fn fingerprints(session: &mut Session, root: u64) -> sqlx::Result<HashMap<String, Fingerprint>> {
+    const FINGERPRINTS: &str =
+        "SELECT path, digest, modified, stamp, size FROM documents WHERE root = $1 AND NOT deleted";
+    let (connection, monitor) = session.parts()?;
+    let mut rows = sqlx::query(FINGERPRINTS).bind(root.cast_signed()).fetch(connection);
+    let mut fingerprints = HashMap::new();
+    let reading = async {
+        while let Some(row) = rows.try_next().await? {
+            let digest: &[u8] = row.try_get("digest")?;
+            let fingerprint = Fingerprint {
+                digest: digest.try_into().unwrap_or_default(),
+                modified: row.try_get("modified")?,
+                stamp: row.try_get("stamp")?,
+                size: unsigned(&row, "size")?,
+            };
+            fingerprints.insert(row.try_get("path")?, fingerprint);
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    timed(monitor, FINGERPRINTS, reading).await?;
+    Ok(fingerprints)
+}
+
+pub(super) async fn counts(session: &mut Session) -> sqlx::Result<Counts> {
+    const COUNTS: &str = "
+        SELECT count(*) FILTER (WHERE NOT deleted) AS documents, count(*) FILTER (WHERE deleted) AS tombstones,
+            CAST(coalesce(sum(size), 0) AS BIGINT) AS content_bytes,
+            (SELECT count(*) FROM roots WHERE id <> $1 AND NOT removed) AS roots
+        FROM documents";
+    let (connection, monitor) = session.parts()?;
+    let counts = sqlx::query(COUNTS).bind(POSTED_ROOT.cast_signed()).fetch_one(connection);
+    let row = timed(monitor, COUNTS, counts).await?;
+    Ok(Counts {
+        documents: unsigned(&row, "documents")?,
+        tombstones: unsigned(&row, "tombstones")?,
+        content_bytes: unsigned(&row, "content_bytes")?,
+        roots: unsigned(&row, "roots")?,
+    })
+}
