@@ -3,6 +3,10 @@
 
 /// The parts as the HTTP layer sees them.
 mod backend;
+/// The cache and its tiers.
+mod cache;
+/// What the store says about its database.
+mod database;
 /// Whether each part works.
 mod health;
 /// Figures of the past.
@@ -50,6 +54,8 @@ pub enum AppError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error("serving failed: {0}")]
@@ -97,7 +103,7 @@ impl App {
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
-        let cache = Cache::new(settings.cache.bytes, settings.cache.lifetimes());
+        let cache = cache::open(settings, &data).await?;
         let metrics = Arc::<Metrics>::default();
         let host = store::host(&data)?;
         let history = settings.telemetry.history.then(|| {
@@ -110,8 +116,13 @@ impl App {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
+        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
+        let period = Duration::from_secs(period);
+        let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let closing = CancellationToken::new();
+        tokio::spawn(service.clone().keep_warm(closing.clone()));
         Ok(Arc::new(Self {
-            service: Service::new(runtime.clone(), index.clone(), cache.clone(), limits),
+            service,
             runtime,
             ingest,
             index,
@@ -122,7 +133,7 @@ impl App {
             store,
             tree,
             last_indexed: Arc::default(),
-            closing: CancellationToken::new(),
+            closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
             drain: Duration::from_millis(settings.server.drain_ms),
@@ -205,6 +216,7 @@ async fn follow(
         allowed_roots: tree.map(Path::to_owned).into_iter().chain(settings.index.allowed_roots.clone()).collect(),
         excluded: vec![data.to_owned()],
         max_content_bytes: settings.index.max_file_bytes,
+        shared: settings.database.url.is_some(),
         ..IngestConfig::default()
     };
     let opened = folder.clone();

@@ -6,6 +6,8 @@
 mod backend;
 /// From bytes to typed bodies.
 mod body;
+/// What the database says about itself.
+mod database;
 /// What happens to every request.
 mod edge;
 /// Rules of fields that several requests share.
@@ -30,9 +32,13 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, DocumentOutcome, DocumentState, HistoryRequest, HostSample, IndexRequest, IndexStatus,
-    PartState, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolStatus,
-    Pools, PostedDocument, TaskState, TaskStatus,
+    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, HistoryRequest, HostSample, IndexRequest,
+    IndexStatus, PartState, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus,
+    PoolUse, PostedDocument, TaskState, TaskStatus,
+};
+pub use database::{
+    CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
+    StatementStatistics, StatisticsSource, UnusedIndex,
 };
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
@@ -66,10 +72,11 @@ struct Shared {
     backend: Arc<dyn Backend>,
     metrics: Arc<Metrics>,
     closing: CancellationToken,
+    freshness: search::freshness::FreshnessHeader,
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance` or `cache` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or `cache` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts } = options;
     let edge = |route: &'static str| Edge { metrics: metrics.route(route), hosts };
@@ -78,7 +85,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));
     }
     let unmatched = MethodRouter::new().fallback(not_found).layer(edge("unmatched"));
-    router.fallback_service(unmatched).with_state(Arc::new(Shared { backend, metrics, closing }))
+    router.fallback_service(unmatched).with_state(Arc::new(Shared {
+        backend,
+        metrics,
+        closing,
+        freshness: Default::default(),
+    }))
 }
 
 /// Every path with its handlers; a test holds the list against the OpenAPI document.
@@ -91,6 +103,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/performance", get(status::performance::performance)),
         ("/api/search/performance/history", get(status::history::history)),
         ("/api/search/cache/clear", post(status::clear_cache)),
+        ("/api/search/database", get(database::database)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),

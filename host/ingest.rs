@@ -10,6 +10,10 @@ mod boundary;
 mod folder;
 /// The index as a follower of the store's change feed.
 mod follow;
+/// How much of the store searches see.
+mod freshness;
+/// What hosts over one store owe each other.
+mod hosts;
 /// Documents that clients post.
 mod post;
 /// From a file to its text.
@@ -32,12 +36,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use folder::IndexRequest;
 pub use follow::Followed;
+pub use freshness::Freshness;
 pub use post::{Posted, PostedDocument, Refusal};
 pub use sink::Sink;
 
 use crate::store::{DocumentStore, StoreError, Task};
 use follow::Follower;
-use tasks::TaskBoard;
+use tasks::{Entry, TaskBoard};
 use watcher::Watched;
 
 /// How long a post waits for its documents to become searchable before it answers without.
@@ -58,6 +63,8 @@ pub struct IngestConfig {
     /// A file younger than this is read again next time: it may change once more within the same tick
     /// of its file system's clock (2 s on FAT).
     pub timestamp_granularity: Duration,
+    /// Other hosts use the store too, and it may be away for a while: what that breaks off is done again.
+    pub shared: bool,
 }
 
 impl Default for IngestConfig {
@@ -69,6 +76,7 @@ impl Default for IngestConfig {
             threads: 0,
             commit_interval: Duration::from_secs(5),
             timestamp_granularity: Duration::from_secs(2),
+            shared: false,
         }
     }
 }
@@ -96,6 +104,15 @@ pub enum IngestError {
     /// The documents are stored and will be searchable when the index can be written again.
     #[error("the documents are stored, but the index does not take them: {0}")]
     Index(String),
+    /// The index waits for the store; what it has can be searched.
+    #[error("the index does not get the changes of the store: {0}")]
+    Away(String),
+    #[error("another host indexes {folder} at present; this task runs when it has finished")]
+    Elsewhere { folder: String },
+    #[error(
+        "the right to index the folder was lost, most likely with the connection to the store; the task runs again"
+    )]
+    LeaseLost,
     /// The index has seen changes that this store never made.
     #[error(
         "the index is at change {index} and the store only at {store}: they do not belong together; delete the index folder, it is built again from the store"
@@ -103,6 +120,18 @@ pub enum IngestError {
     IndexAhead { index: u64, store: u64 },
     #[error("the server is shutting down")]
     ShuttingDown,
+}
+
+impl IngestError {
+    /// Nothing is wrong but that the store cannot be reached, or not in time.
+    fn is_store_away(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Store(StoreError::Unavailable(_) | StoreError::Busy(_)))
+    }
+
+    /// The same may go well a little later.
+    fn may_pass(&self) -> bool {
+        self.is_store_away() || matches!(self, Self::Elsewhere { .. } | Self::LeaseLost)
+    }
 }
 
 /// Brings documents into the store and keeps the indexes up with it. Cheap to clone.
@@ -118,7 +147,8 @@ pub struct Ingest {
 
 impl Ingest {
     /// Starts following the store: whatever the index has missed, it now gets, in the background.
-    /// Tasks that a former process left unfinished are marked as interrupted.
+    /// Tasks that a former process left unfinished are marked as interrupted; over a shared store they, and
+    /// those of hosts that are gone, go on here.
     pub async fn start<S: Sink>(
         store: Arc<dyn DocumentStore>,
         sink: Arc<S>,
@@ -128,15 +158,26 @@ impl Ingest {
         if sink.applied() > last {
             return Err(IngestError::IndexAhead { index: sink.applied(), store: last });
         }
-        let interrupted = store.interrupt_tasks("the server stopped before the task had ended; start it again").await?;
-        if interrupted > 0 {
-            tracing::warn!(interrupted, "tasks of the former process did not end");
-        }
         let stop = CancellationToken::new();
-        let follower = Follower::start(Arc::clone(&store), sink, config.commit_interval, stop.clone());
+        let follower = Follower::start(Arc::clone(&store), sink, config.commit_interval, config.shared, stop.clone());
         follower.want(last);
-        let tasks = Arc::new(TaskBoard::new(Arc::clone(&store)));
-        Ok(Self { store, config: Arc::new(config), follower, tasks, watched: Arc::default(), stop })
+        let tasks = Arc::new(TaskBoard::new(Arc::clone(&store), config.shared));
+        let ingest = Self { store, config: Arc::new(config), follower, tasks, watched: Arc::default(), stop };
+        let message = "the server stopped before the task had ended; start it again";
+        if ingest.config.shared {
+            hosts::resume_unfinished(&ingest, message).await?;
+            ingest.tasks.spawn(hosts::listen(ingest.clone()));
+            // Whoever may index nothing cannot take anything over.
+            if !ingest.config.allowed_roots.is_empty() {
+                ingest.tasks.spawn(hosts::take_over(ingest.clone()));
+            }
+        } else {
+            let interrupted = ingest.store.interrupt_tasks(message).await?;
+            if interrupted > 0 {
+                tracing::warn!(interrupted, "tasks of the former process did not end");
+            }
+        }
+        Ok(ingest)
     }
 
     /// Waits until searches see everything that was stored when this was called.
@@ -148,6 +189,11 @@ impl Ingest {
     /// How far the index has followed the store.
     pub fn followed(&self) -> watch::Receiver<Followed> {
         self.follower.watch()
+    }
+
+    /// How much of the store searches see; asks nobody.
+    pub fn freshness(&self) -> Freshness {
+        self.follower.freshness()
     }
 
     /// Starts to index a folder and returns at once. While a task for the very same request waits or
@@ -165,13 +211,14 @@ impl Ingest {
         let (entry, fresh) = self.tasks.enter(plan).await?;
         let task = entry.current();
         if fresh {
-            let ingest = self.clone();
-            self.tasks.spawn(async move {
-                let work = folder::index(&ingest, &entry);
-                ingest.tasks.run(&entry, ingest.followed(), work).await;
-            });
+            self.spawn_task(entry);
         }
         Ok(task)
+    }
+
+    fn spawn_task(&self, entry: Arc<Entry>) {
+        let ingest = self.clone();
+        self.tasks.spawn(async move { hosts::work_off(&ingest, &entry).await });
     }
 
     /// A task by its id, running or not.
@@ -187,7 +234,7 @@ impl Ingest {
         if let Some(task) = self.tasks.watch(id) {
             return Ok(Some(task));
         }
-        Ok(self.store.task(id).await?.map(|task| watch::channel(task).1))
+        Ok(self.store.task(id).await?.map(|task| hosts::watch_elsewhere(self, task)))
     }
 
     /// The newest tasks first.

@@ -129,6 +129,7 @@ fn progress_line(task: &Task) -> String {
     let skipped: u64 = progress.skipped.values().map(|skipped| skipped.count).sum();
     let phase = match progress.phase {
         Phase::Waiting => "waiting",
+        Phase::Elsewhere => "waiting for another host that indexes this folder",
         Phase::Walking => "reading",
         Phase::Indexing => "indexing",
         Phase::Committing => "committing",

@@ -10,6 +10,8 @@ mod content;
 pub mod history;
 /// Rights that one host at a time has.
 mod lease;
+/// What a store says about itself.
+pub mod monitor;
 /// The shared backend.
 pub mod postgres;
 /// The embedded backend.
@@ -25,9 +27,10 @@ use async_trait::async_trait;
 
 pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
 pub use lease::Lease;
+pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use task::{Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
 use crate::index::DocumentVersion;
 
@@ -124,9 +127,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + HistoryStore {}
+pub trait Store: DocumentStore + HistoryStore + MonitoredStore {}
 
-impl<Backend: DocumentStore + HistoryStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::App;
+use super::{App, database};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DocumentOutcome, DocumentState, HistoryRequest, IndexRequest, IndexStatus, PartStatus,
-    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolStatus, Pools, PostedDocument,
-    TaskState, TaskStatus, Violation,
+    Backend, BackendError, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest, IndexRequest,
+    IndexStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse,
+    PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -138,27 +138,36 @@ impl Backend for App {
         IndexStatus { stats: self.index.snapshot().stats(), last_indexed: self.last_indexed.read().clone() }
     }
 
+    fn freshness(&self) -> Freshness {
+        let ingest::Freshness { generation, latest, checked, stale } = self.ingest.freshness();
+        Freshness { generation, latest, checked, stale }
+    }
+
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         self.cache.figures().boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
     }
 
     fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
         self.parts_now().boxed()
     }
 
-    fn pools(&self) -> Pools {
-        let database = self.store.pool().map(|pool| PoolStatus {
+    fn database_pool(&self) -> Option<PoolUse> {
+        self.store.pool().map(|pool| PoolUse {
             size: pool.size.into(),
             idle: pool.idle.into(),
             in_use: pool.in_use.into(),
             max: pool.max.into(),
             waiting: pool.waiting.into(),
-        });
-        Pools { database, redis: None }
+        })
     }
 
     fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {
@@ -279,7 +288,9 @@ fn backend_error(error: IngestError) -> BackendError {
             BackendError::Invalid { field: (*field).to_owned(), message: reason.clone() }
         }
         IngestError::TooManyTasks(_) => BackendError::Conflict(error.to_string()),
-        IngestError::ShuttingDown | IngestError::Index(_) => BackendError::Unavailable(error.to_string()),
+        IngestError::ShuttingDown | IngestError::Index(_) | IngestError::Away(_) => {
+            BackendError::Unavailable(error.to_string())
+        }
         IngestError::Store(store::StoreError::Unavailable(_) | store::StoreError::Busy(_)) => {
             BackendError::Unavailable("the store does not take writes at present; try again in a moment".into())
         }

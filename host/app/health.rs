@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::App;
+use crate::cache::{Figures, TierState};
 use crate::http::{PartState, PartStatus};
 use crate::runtime::PluginKind;
 use crate::store::Store;
@@ -63,13 +64,8 @@ impl StoreProbe {
 impl App {
     /// Every part, in the order of its weight.
     pub(super) async fn parts_now(&self) -> Vec<PartStatus> {
-        vec![
-            self.store_probe.status().await,
-            self.index_part(),
-            self.plugins_part(),
-            self.cache_part(),
-            self.redis_part(),
-        ]
+        let (store, cache) = tokio::join!(self.store_probe.status(), self.cache.figures());
+        vec![store, self.index_part(), self.plugins_part(), cache_part(&cache), redis_part(&cache)]
     }
 
     fn index_part(&self) -> PartStatus {
@@ -96,16 +92,29 @@ impl App {
         };
         PartStatus { name: "plugins", state, detail, needed: true }
     }
+}
 
-    fn cache_part(&self) -> PartStatus {
-        let (state, detail) = match self.cache.capacity_bytes() {
-            0 => (PartState::Off, "cache.bytes is 0".to_owned()),
-            bytes => (PartState::Up, format!("in process, up to {bytes} bytes")),
-        };
-        PartStatus { name: "cache", state, detail, needed: false }
-    }
+fn cache_part(cache: &Figures) -> PartStatus {
+    let (state, detail) = match cache.capacity_bytes {
+        0 => (PartState::Off, "cache.bytes is 0".to_owned()),
+        bytes => (PartState::Up, format!("in process, {} of {bytes} bytes", cache.bytes)),
+    };
+    PartStatus { name: "cache", state, detail, needed: false }
+}
 
-    fn redis_part(&self) -> PartStatus {
-        PartStatus { name: "redis", state: PartState::Off, detail: "REDIS_URL is not set".to_owned(), needed: false }
-    }
+fn redis_part(cache: &Figures) -> PartStatus {
+    let (state, detail) = match cache.shared.as_ref().map(|shared| &shared.state) {
+        None => (PartState::Off, "REDIS_URL is not set".to_owned()),
+        Some(TierState { available: false, since, last_error, .. }) => {
+            let seconds = since.elapsed().unwrap_or_default().as_secs();
+            let reason = last_error.as_deref().unwrap_or("it does not answer");
+            (PartState::Away, format!("away for {seconds} s ({reason}); answers are not shared meanwhile"))
+        }
+        Some(TierState { writable: false, last_error, .. }) => {
+            let reason = last_error.as_deref().unwrap_or("it refuses them");
+            (PartState::Degraded, format!("is read, but takes no values at present: {reason}"))
+        }
+        Some(_) => (PartState::Up, "shared by hosts".to_owned()),
+    };
+    PartStatus { name: "redis", state, detail, needed: false }
 }

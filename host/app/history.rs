@@ -115,12 +115,17 @@ impl Sources {
                 requests: requests.requests,
                 request_errors: requests.request_errors,
                 first_tier: TierCounts {
-                    hits: sum(|namespace| namespace.hits),
-                    misses: sum(|namespace| namespace.misses),
+                    hits: sum(|namespace| namespace.hits + namespace.stale),
+                    misses: sum(|namespace| namespace.shared + namespace.misses + namespace.coalesced),
                     evictions: sum(|namespace| namespace.evicted),
                     errors: 0,
                 },
-                second_tier: TierCounts::default(),
+                second_tier: cache.shared.as_ref().map_or_else(TierCounts::default, |shared| TierCounts {
+                    hits: shared.hits,
+                    misses: shared.misses,
+                    evictions: shared.evictions,
+                    errors: shared.errors,
+                }),
             },
             levels: Levels {
                 memory_bytes: resident_bytes().unwrap_or_default() as f64,

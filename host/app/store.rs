@@ -21,6 +21,7 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Sto
     let database = &settings.database;
     let Some(url) = &database.url else {
         let store = SqliteStore::open(&data.join("store.sqlite")).await?;
+        let store = store.with_slow_from(Duration::from_millis(database.slow_query_ms));
         return Ok(Arc::new(store.with_max_content_bytes(limit)));
     };
     let options = PostgresOptions {

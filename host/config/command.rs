@@ -78,6 +78,9 @@ pub struct ServeArguments {
     /// Seconds that answers of `hybrid` live [default: 1800].
     #[arg(long, env = "CACHE_TTL_HYBRID", value_name = "SECONDS")]
     pub cache_ttl_hybrid: Option<u64>,
+    /// Seconds that answers of `suggestions` live [default: 86400].
+    #[arg(long, env = "CACHE_TTL_SUGGESTIONS", value_name = "SECONDS")]
+    pub cache_ttl_suggestions: Option<u64>,
     /// Searches that are computed at once; more wait for their turn [default: 64].
     #[arg(long, env = "CORSAC_MAX_CONCURRENT_SEARCHES", value_name = "COUNT")]
     pub max_concurrent_searches: Option<u32>,

@@ -97,6 +97,12 @@ impl Default for IndexSettings {
 pub struct CacheSettings {
     /// What cached answers may take in memory; 0 keeps none.
     pub bytes: u64,
+    /// How long past its life time an answer may be served while a newer one is computed; 0: not at all.
+    pub stale_seconds: u64,
+    /// The most frequent searches that are answered ahead when a plugin or the index has changed; 0: none.
+    pub warm_queries: u32,
+    /// Frequency is counted over about this long.
+    pub warm_period_seconds: u64,
     /// Life time of the answers of strategies that `ttl_seconds` does not name.
     pub other_ttl_seconds: u64,
     /// By namespace: the strategy's name without its `strategy-` prefix. Naming one in a file leaves the
@@ -119,7 +125,14 @@ fn over_default_ttls<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resul
 impl Default for CacheSettings {
     fn default() -> Self {
         let (ttl_seconds, other_ttl_seconds) = default_ttls();
-        Self { bytes: 256 << 20, other_ttl_seconds, ttl_seconds }
+        Self {
+            bytes: 256 << 20,
+            stale_seconds: 60,
+            warm_queries: 100,
+            warm_period_seconds: 3600,
+            other_ttl_seconds,
+            ttl_seconds,
+        }
     }
 }
 
@@ -208,6 +221,7 @@ impl Settings {
             ("semantic", arguments.cache_ttl_semantic),
             ("syntax", arguments.cache_ttl_syntax),
             ("hybrid", arguments.cache_ttl_hybrid),
+            ("suggestions", arguments.cache_ttl_suggestions),
         ] {
             if let Some(seconds) = seconds {
                 self.cache.ttl_seconds.insert(namespace.to_owned(), seconds);
@@ -226,6 +240,9 @@ impl Settings {
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }
+        within("cache.stale_seconds", self.cache.stale_seconds, 0, 86_400)?;
+        within("cache.warm_queries", self.cache.warm_queries.into(), 0, 10_000)?;
+        within("cache.warm_period_seconds", self.cache.warm_period_seconds, 1, 31_536_000)?;
         let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
         // Thirty years: far above any use, far below what a clock can add to now.
         lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;

@@ -91,7 +91,13 @@ fn every_serve_flag_has_a_variable() {
         assert!(flag.get_env().is_some(), "--{} has no variable", flag.get_id());
     }
     let variables: Vec<_> = serve.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
-    for earlier in ["CACHE_TTL_SEMANTIC", "CACHE_TTL_SYNTAX", "CACHE_TTL_HYBRID", "MAX_CONCURRENT_SEARCHES"] {
+    for earlier in [
+        "CACHE_TTL_SEMANTIC",
+        "CACHE_TTL_SYNTAX",
+        "CACHE_TTL_HYBRID",
+        "CACHE_TTL_SUGGESTIONS",
+        "MAX_CONCURRENT_SEARCHES",
+    ] {
         assert!(variables.contains(&earlier), "{earlier} is not read");
     }
 }

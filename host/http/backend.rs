@@ -4,13 +4,14 @@
 /// The server itself.
 mod condition;
 
-pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolStatus, Pools};
+pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolUse};
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
@@ -45,16 +46,22 @@ pub trait Backend: Send + Sync + 'static {
 
     fn index(&self) -> IndexStatus;
 
+    /// How fresh an answer is that is given now.
+    fn freshness(&self) -> Freshness;
+
     fn cache(&self) -> BoxFuture<'_, cache::Figures>;
 
-    /// Number of entries dropped; none: all namespaces.
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64>;
+    /// How much was dropped, here and beyond; none: all namespaces.
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
+
+    /// What the database says about itself; bounded in time.
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
 
     /// Every part and whether it works; within a second or so, whatever is away.
     fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>>;
 
-    /// Connections to other servers.
-    fn pools(&self) -> Pools;
+    /// Connections to a database that is shared.
+    fn database_pool(&self) -> Option<PoolUse>;
 
     /// Figures of the past; none when they are not kept.
     fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>>;
@@ -266,6 +273,19 @@ pub struct TaskStatus {
     pub started_at: Option<String>,
     pub finished_at: Option<String>,
     pub error: Option<String>,
+}
+
+/// How much of the store an answer reflects, as far as this host knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Store sequence that searches see, at least.
+    pub generation: u64,
+    /// The newest store sequence that this host has heard of.
+    pub latest: u64,
+    /// Whole seconds since the store was last heard.
+    pub checked: u64,
+    /// The store is out of reach: other hosts may have written more than `latest`.
+    pub stale: bool,
 }
 
 /// The index as it stands.

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 
-use crate::http::{indexing, plugins, search, status, tasks};
+use crate::http::{database, indexing, plugins, search, status, tasks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,7 @@ use crate::http::{indexing, plugins, search, status, tasks};
         status::performance::performance,
         status::history::history,
         status::clear_cache,
+        database::database,
         status::metrics::metrics,
         status::health::alive,
         status::health::ready,

@@ -1,6 +1,8 @@
 //! `POST /api/search/{strategy}`: JSON to `SearchRequest`, `Answer` to bytes and headers. No decisions
 //! about searching; the body goes out as the service made it.
 
+/// How fresh an answer is.
+pub(super) mod freshness;
 /// The body of a search and its rules.
 pub(super) mod request;
 
@@ -34,6 +36,7 @@ use crate::service::{Answer, CacheStatus};
          headers(
             ("etag" = String, description = "strong validator of the body"),
             ("cache-status" = String, description = "hit or miss, RFC 9211"),
+            ("corsac-freshness" = String, description = "store sequence that the answer reflects and the newest one known, RFC 9651"),
             ("server-timing" = String, description = "milliseconds by stage"),
             ("x-request-id" = String, description = "the client's own or a new one")
          )),
@@ -55,6 +58,8 @@ pub(super) async fn search(
     let start = Instant::now();
     let body = body::read_json(request, body::SMALL).await?;
     let request = to_request(&strategy, &body)?;
+    // Before the search, so that its answer is at least as fresh as that.
+    let freshness = shared.freshness.value(shared.backend.freshness());
     let answer = match shared.backend.search(request).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -64,7 +69,9 @@ pub(super) async fn search(
     };
     let elapsed = start.elapsed();
     shared.metrics.searched(label(&strategy), answer.cache, elapsed, &answer.timings);
-    Ok(to_response(answer, elapsed))
+    let mut response = to_response(answer, elapsed);
+    response.headers_mut().insert(HeaderName::from_static(freshness::NAME), freshness);
+    Ok(response)
 }
 
 /// The name that counts for metrics: `strategy-hybrid` and `hybrid` are one, `search` is `smart`.
@@ -82,6 +89,8 @@ fn to_response(answer: Answer, elapsed: Duration) -> Response {
     // RFC 9211, section 2.
     let cache = HeaderValue::from_static(match answer.cache {
         CacheStatus::Hit => "corsac; hit",
+        CacheStatus::Stale => "corsac; hit; detail=stale",
+        CacheStatus::Shared => "corsac; hit; detail=redis",
         CacheStatus::Miss => "corsac; fwd=miss; stored",
         CacheStatus::Coalesced => "corsac; fwd=miss; collapsed",
         CacheStatus::Uncacheable => "corsac; fwd=miss; stored=?0",

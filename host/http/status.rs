@@ -41,12 +41,19 @@ pub(super) struct SearchStats {
     dimension: u32,
     /// Store sequence that searches see.
     generation: u64,
+    /// The newest store sequence that this host knows of.
+    latest: u64,
+    /// Seconds since the store was last heard.
+    checked: u64,
+    /// The store is out of reach: there may be more than `latest`.
+    stale: bool,
 }
 
 /// Sizes of the index and counts of searches.
 #[utoipa::path(get, path = "/api/search/stats", tag = "status", responses((status = 200, body = SearchStats)))]
 pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats> {
     let index = shared.backend.index();
+    let freshness = shared.backend.freshness();
     let searches = shared.metrics.search_figures();
     Json(SearchStats {
         total_files_indexed: index.stats.documents,
@@ -60,6 +67,9 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats
         vectors: index.stats.vectors,
         dimension: index.stats.dimension,
         generation: index.stats.generation,
+        latest: freshness.latest.max(index.stats.generation),
+        checked: freshness.checked,
+        stale: freshness.stale,
     })
 }
 
@@ -76,8 +86,12 @@ pub(super) struct Cleared {
     status: String,
     namespace: String,
     message: String,
-    /// Entries dropped.
+    /// Entries dropped in this process.
     cleared: u64,
+    /// Entries dropped in the tier that hosts share.
+    shared: u64,
+    /// Other hosts that were told.
+    hosts: u64,
 }
 
 /// Forget cached answers.
@@ -101,6 +115,7 @@ pub(super) async fn clear_cache(
     }
     let all = namespace == "search_results";
     let cleared = shared.backend.clear_cache((!all).then(|| namespace.clone())).await;
+    let crate::cache::Cleared { entries: cleared, shared, hosts } = cleared;
     let message = format!("dropped {cleared} cached answers");
-    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared }))
+    Ok(Json(Cleared { status: "success".to_owned(), namespace, message, cleared, shared, hosts }))
 }

@@ -40,6 +40,7 @@ pub(super) struct Fake {
     pub(super) cleared: Mutex<Vec<Option<String>>>,
     pub(super) ready: AtomicBool,
     pub(super) parts: Mutex<Vec<PartStatus>>,
+    pub(super) database_away: AtomicBool,
     pub(super) history: Mutex<Option<PastFigures>>,
     pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
     pub(super) task: watch::Sender<TaskStatus>,
@@ -58,6 +59,7 @@ impl Default for Fake {
             cache_status: Mutex::new(CacheStatus::Miss),
             cleared: Mutex::default(),
             ready: AtomicBool::new(true),
+            database_away: AtomicBool::new(false),
             parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
             history: Mutex::default(),
             asked_history: Mutex::default(),
@@ -103,6 +105,38 @@ fn plugin() -> PluginStatus {
     }
 }
 
+fn database() -> DatabaseStatus {
+    DatabaseStatus {
+        backend: "postgresql".into(),
+        version: "15.1".into(),
+        extensions: vec![Extension { name: "hypopg".into(), version: "1.3".into() }],
+        pool: Some(PoolStatus {
+            size: 10,
+            in_use: 9,
+            idle: 1,
+            max: 10,
+            waiting: 2,
+            usage_percent: 90.0,
+            warning: true,
+            warnings: 1,
+        }),
+        query_statistics: QueryStatistics { source: StatisticsSource::PgStatStatements, statements: vec![] },
+        slow_queries: SlowQueries { threshold_ms: 1000, queries: vec![] },
+        index_advice: vec![IndexAdvice {
+            table: "public.documents".into(),
+            columns: vec!["path".into()],
+            create: "CREATE INDEX CONCURRENTLY ON public.documents (path)".into(),
+            statement: "SELECT 1 FROM documents WHERE path = $1".into(),
+            helps: 1,
+            checked_by: CheckedBy::Hypopg,
+            cost_before: 1218.0,
+            cost_after: 8.06,
+        }],
+        unused_indexes: vec![],
+        notes: vec![],
+    }
+}
+
 fn plugin_name() -> String {
     "strategy-x@0.1.0".to_owned()
 }
@@ -128,6 +162,10 @@ pub(super) fn failure(text: &str) -> Option<SearchError> {
 }
 
 impl Backend for Fake {
+    fn freshness(&self) -> Freshness {
+        Freshness { generation: 77, latest: 79, checked: 6, stale: true }
+    }
+
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         async move {
             let text = request.query.text.clone();
@@ -229,12 +267,18 @@ impl Backend for Fake {
 
     fn cache(&self) -> BoxFuture<'_, cache::Figures> {
         let figures = cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
-        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100 } }.boxed()
+        async { cache::Figures { namespaces: vec![figures], entries: 2, bytes: 99, capacity_bytes: 100, shared: None } }
+            .boxed()
     }
 
-    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, u64> {
+    fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared> {
         self.cleared.lock().push(namespace);
-        async { 3 }.boxed()
+        async { cache::Cleared { entries: 3, shared: 2, hosts: 1 } }.boxed()
+    }
+
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        let away = self.database_away.load(Ordering::SeqCst);
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(database()) } }.boxed()
     }
 
     fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
@@ -242,9 +286,8 @@ impl Backend for Fake {
         async { parts }.boxed()
     }
 
-    fn pools(&self) -> Pools {
-        let database = PoolStatus { size: 9, idle: 5, in_use: 4, max: 50, waiting: 1 };
-        Pools { database: Some(database), redis: None }
+    fn database_pool(&self) -> Option<PoolUse> {
+        Some(PoolUse { size: 9, idle: 5, in_use: 4, max: 50, waiting: 1 })
     }
 
     fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {

@@ -13,7 +13,7 @@ use super::tasks::Entry;
 use super::walk::{Found, Walk};
 use super::{Ingest, IngestConfig, IngestError};
 use crate::query::Scope;
-use crate::store::{NewDocument, Phase, Root, Upserted};
+use crate::store::{Lease, NewDocument, Phase, Root, Upserted};
 
 /// Documents a transaction, and bytes of text: large enough that syncing the disk is not what takes the
 /// time, small enough to hold in memory and to let other writers in between.
@@ -94,31 +94,51 @@ fn canonical(folders: &[PathBuf]) -> Vec<PathBuf> {
     folders.iter().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone())).collect()
 }
 
-pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>) -> Result<(), IngestError> {
-    let store = &ingest.store;
-    let plan = &entry.plan;
+/// The right to index a folder, and what there is to walk.
+pub(super) struct Claim {
+    root: Root,
+    walk: Walk,
+    lease: Lease,
+}
+
+/// None while another host indexes the folder's root, or decides which root a folder belongs to.
+pub(super) async fn claim(ingest: &Ingest, plan: &Plan) -> Result<Option<Claim>, IngestError> {
     // An unreadable folder must not look like one whose files are all gone.
     if let Err(error) = std::fs::read_dir(&plan.folder) {
         return Err(IngestError::UnreadableFolder { folder: plan.given.clone(), reason: error.to_string() });
     }
-    let (root, mut walk) = root_and_walk(ingest, plan).await?;
+    let Some((root, walk)) = root_and_walk(ingest, plan).await? else { return Ok(None) };
+    let lease = ingest.store.lease(&format!("root:{}", root.path)).await?;
+    Ok(lease.map(|lease| Claim { root, walk, lease }))
+}
+
+pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>, claim: Claim) -> Result<(), IngestError> {
+    let store = &ingest.store;
+    let plan = &entry.plan;
+    let Claim { root, mut walk, lease } = claim;
+    // Under the lease, so that what another host has just stored is known.
     walk.known = store.fingerprints(root.id).await?.into_iter().map(|(path, print)| (path, print.into())).collect();
     let complete = walk.covers_root();
 
     entry.enter(Phase::Walking);
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let walking = {
-        let (stop, entry) = (ingest.stop.clone(), Arc::clone(entry));
-        tokio::task::spawn_blocking(move || walk.run(|found| !stop.is_cancelled() && note(&entry, &sender, found)))
+        let (stop, lost, entry) = (ingest.stop.clone(), lease.lost().clone(), Arc::clone(entry));
+        let go_on = move || !stop.is_cancelled() && !lost.is_cancelled();
+        tokio::task::spawn_blocking(move || walk.run(|found| go_on() && note(&entry, &sender, found)))
     };
     // On an error the receiver is gone, which ends the walk.
-    let stored = store_all(ingest, entry, receiver).await;
+    let stored = store_all(ingest, entry, &lease, receiver).await;
     let walked = walking
         .await
         .map_err(|error| IngestError::UnreadableFolder { folder: plan.given.clone(), reason: error.to_string() });
     stored?;
-    let Some(gone) = walked? else { return Err(IngestError::ShuttingDown) };
+    let Some(gone) = walked? else {
+        held(&lease)?;
+        return Err(IngestError::ShuttingDown);
+    };
     for paths in gone.chunks(REMOVALS) {
+        held(&lease)?;
         let removed = store.remove(root.id, paths).await?;
         entry.update(|progress| progress.removed += removed);
         ingest.follower.wake();
@@ -137,11 +157,28 @@ pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>) -> Result<(), Ing
     Ok(())
 }
 
-/// A folder inside of an indexed one is a part of it, not a second copy; unless the outer one leaves it
-/// out.
-async fn root_and_walk(ingest: &Ingest, plan: &Plan) -> Result<(Root, Walk), IngestError> {
-    let config = &ingest.config;
-    let mut walk = Walk {
+/// What another host may write by now, this one must not.
+fn held(lease: &Lease) -> Result<(), IngestError> {
+    if lease.lost().is_cancelled() { Err(IngestError::LeaseLost) } else { Ok(()) }
+}
+
+async fn root_and_walk(ingest: &Ingest, plan: &Plan) -> Result<Option<(Root, Walk)>, IngestError> {
+    if let Some(found) = known_root(ingest, plan).await? {
+        return Ok(Some(found));
+    }
+    // One host after the other: a folder and one inside of it must not both become roots.
+    let Some(_deciding) = ingest.store.lease("roots").await? else { return Ok(None) };
+    if let Some(found) = known_root(ingest, plan).await? {
+        return Ok(Some(found));
+    }
+    let path = plan.folder.to_string_lossy();
+    let root = ingest.store.register_root(&path, &name_of(&plan.folder)).await?;
+    let walk = Walk { root: root.id, ..walk_of(&ingest.config, plan) };
+    Ok(Some((root, walk)))
+}
+
+fn walk_of(config: &IngestConfig, plan: &Plan) -> Walk {
+    Walk {
         folder: plan.folder.clone(),
         root: 0,
         scope: plan.scope.clone(),
@@ -151,12 +188,18 @@ async fn root_and_walk(ingest: &Ingest, plan: &Plan) -> Result<(Root, Walk), Ing
         force: plan.force,
         timestamp_granularity: config.timestamp_granularity,
         known: Default::default(),
-    };
+    }
+}
+
+/// A folder inside of an indexed one is a part of it, not a second copy; unless the outer one leaves it
+/// out.
+async fn known_root(ingest: &Ingest, plan: &Plan) -> Result<Option<(Root, Walk)>, IngestError> {
+    let mut walk = walk_of(&ingest.config, plan);
     for root in ingest.store.roots().await? {
         let Ok(inner) = plan.folder.strip_prefix(&root.path) else { continue };
         if inner.as_os_str().is_empty() {
             walk.root = root.id;
-            return Ok((root, walk));
+            return Ok(Some((root, walk)));
         }
         let outer = PathBuf::from(&root.path);
         if walk.reaches(&outer, &plan.folder) {
@@ -167,13 +210,10 @@ async fn root_and_walk(ingest: &Ingest, plan: &Plan) -> Result<(Root, Walk), Ing
             };
             walk.folder = outer;
             walk.root = root.id;
-            return Ok((root, walk));
+            return Ok(Some((root, walk)));
         }
     }
-    let path = plan.folder.to_string_lossy();
-    let root = ingest.store.register_root(&path, &name_of(&plan.folder)).await?;
-    walk.root = root.id;
-    Ok((root, walk))
+    Ok(None)
 }
 
 fn name_of(folder: &Path) -> String {
@@ -205,6 +245,7 @@ fn note(entry: &Entry, sender: &mpsc::Sender<NewDocument>, found: Found) -> bool
 async fn store_all(
     ingest: &Ingest,
     entry: &Entry,
+    lease: &Lease,
     mut receiver: mpsc::Receiver<NewDocument>,
 ) -> Result<(), IngestError> {
     let mut open = true;
@@ -232,6 +273,7 @@ async fn store_all(
         if batch.is_empty() {
             continue;
         }
+        held(lease)?;
         let outcomes = ingest.store.upsert(batch).await?;
         let mut last = 0;
         entry.update(|progress| {

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::freshness::{Freshness, Hearing};
 use super::{IngestError, Sink};
 use crate::store::{DocumentStore, StoredChange};
 
@@ -25,6 +26,8 @@ const BACKLOG_CHANGES: u64 = 1024;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// When only the store was away, there is nothing to spare by waiting longer.
+const LAST_RETRY_AWAY: Duration = Duration::from_secs(2);
 
 /// How far the index has followed the store.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +40,8 @@ pub struct Followed {
     pub chunks: u64,
     /// Why the index does not follow at present.
     pub failure: Option<String>,
+    /// It does not because the store cannot be reached.
+    pub away: bool,
 }
 
 /// The handle of the following task.
@@ -47,9 +52,11 @@ pub(super) struct Follower {
     tracker: TaskTracker,
 }
 
-#[derive(Default)]
 struct Shared {
     wake: Notify,
+    /// The store was heard; only for who waits for that at the moment.
+    back: Notify,
+    hearing: Hearing,
     /// Somebody waits for this sequence to become visible: commit as soon as it is applied.
     wanted: AtomicU64,
 }
@@ -59,11 +66,13 @@ impl Follower {
         store: Arc<dyn DocumentStore>,
         sink: Arc<S>,
         commit_interval: Duration,
+        is_shared: bool,
         stop: CancellationToken,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
+        let hearing = Hearing::new(is_shared);
+        let shared = Arc::new(Shared { wake: Notify::new(), back: Notify::new(), hearing, wanted: AtomicU64::new(0) });
         let (applied, chunks) = (sink.applied(), sink.chunks());
-        let first = Followed { applied, committed: applied, chunks, failure: None };
+        let first = Followed { applied, committed: applied, chunks, ..Followed::default() };
         let (publish, state) = watch::channel(first);
         let following = Following {
             store,
@@ -90,8 +99,33 @@ impl Follower {
 
     /// Like `wake`, and what is up to `sequence` shall become visible as soon as possible.
     pub(super) fn want(&self, sequence: u64) {
+        self.shared.hearing.learnt(sequence);
         self.shared.wanted.fetch_max(sequence, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// The store has answered, and this is its newest change.
+    pub(super) fn heard(&self, sequence: u64) {
+        self.shared.hearing.heard();
+        self.shared.hearing.learnt(sequence);
+        self.shared.back.notify_waiters();
+        if self.state.borrow().applied < sequence {
+            self.wake();
+        }
+    }
+
+    /// The store has not answered.
+    pub(super) fn missed(&self) {
+        self.shared.hearing.missed();
+    }
+
+    /// The store has always answered for a while now.
+    pub(super) fn store_is_steady(&self) -> bool {
+        self.shared.hearing.is_steady()
+    }
+
+    pub(super) fn freshness(&self) -> Freshness {
+        self.shared.hearing.freshness(self.state.borrow().committed)
     }
 
     /// Waits until searches see everything up to `sequence`.
@@ -113,6 +147,7 @@ impl Follower {
             .await
             .map_err(|_| IngestError::ShuttingDown)?;
         match &followed.failure {
+            Some(failure) if !there(&followed) && followed.away => Err(IngestError::Away(failure.clone())),
             Some(failure) if !there(&followed) => Err(IngestError::Index(failure.clone())),
             _ => Ok(()),
         }
@@ -149,21 +184,36 @@ struct Page<C> {
 impl<S: Sink> Following<S> {
     async fn run(mut self) {
         let mut retry = FIRST_RETRY;
+        let mut told = None;
         while !self.stop.is_cancelled() {
             match self.follow().await {
                 Ok(()) => {
+                    if told.take().is_some() {
+                        tracing::info!("the index follows the store again");
+                    }
                     retry = FIRST_RETRY;
                     self.publish(None);
                     self.idle().await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, retry_seconds = retry.as_secs(), "the index does not follow the store");
-                    self.publish(Some(error.to_string()));
-                    // What was applied since the last commit may be there or not: begin again from there.
-                    self.applied = self.sink.applied();
-                    self.committed = self.applied;
-                    let _ = tokio::time::timeout(retry, self.stop.cancelled()).await;
-                    retry = LAST_RETRY.min(retry * 2);
+                    let failure = error.to_string();
+                    if told.as_ref() != Some(&failure) {
+                        tracing::error!(error = failure, "the index does not follow the store; it tries again");
+                        told = Some(failure);
+                    }
+                    let away = error.is_store_away();
+                    if away {
+                        self.shared.hearing.missed();
+                    }
+                    // Without the store the index still has what it had, and searches shall see it.
+                    // Otherwise, what was applied since the last commit may be there or not.
+                    if !away || (self.applied > self.committed && self.commit().await.is_err()) {
+                        self.applied = self.sink.applied();
+                        self.committed = self.applied;
+                    }
+                    self.publish(Some(&error));
+                    self.recover(retry, away).await;
+                    retry = if away { LAST_RETRY_AWAY } else { LAST_RETRY }.min(retry * 2);
                 }
             }
         }
@@ -193,6 +243,22 @@ impl<S: Sink> Following<S> {
         if self.commit_is_due() { self.commit().await } else { Ok(()) }
     }
 
+    /// Until another attempt may go better.
+    async fn recover(&self, retry: Duration, away: bool) {
+        let back = async {
+            if away {
+                self.shared.back.notified().await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(retry) => {}
+            () = back => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
     /// Until there is something to do.
     async fn idle(&self) {
         let next_commit = async {
@@ -204,6 +270,7 @@ impl<S: Sink> Following<S> {
         };
         tokio::select! {
             () = self.shared.wake.notified() => {}
+            () = self.store.changed(self.applied) => {}
             () = next_commit => {}
             () = self.stop.cancelled() => {}
         }
@@ -211,7 +278,9 @@ impl<S: Sink> Following<S> {
 
     async fn page_after(&self, after: u64) -> Result<Option<Page<S::Change>>, IngestError> {
         let changes = self.store.changes(after, PAGE_CHANGES).await?;
+        self.shared.hearing.heard();
         let Some(last) = changes.last().map(StoredChange::sequence) else { return Ok(None) };
+        self.shared.hearing.learnt(last);
         for change in &changes {
             if let StoredChange::Damaged { document, path, reason, .. } = change {
                 tracing::error!(
@@ -253,8 +322,14 @@ impl<S: Sink> Following<S> {
         Ok(())
     }
 
-    fn publish(&self, failure: Option<String>) {
-        let now = Followed { applied: self.applied, committed: self.committed, chunks: self.chunks, failure };
+    fn publish(&self, failure: Option<&IngestError>) {
+        let now = Followed {
+            applied: self.applied,
+            committed: self.committed,
+            chunks: self.chunks,
+            failure: failure.map(ToString::to_string),
+            away: failure.is_some_and(IngestError::is_store_away),
+        };
         self.publish.send_if_modified(|followed| {
             let news = *followed != now;
             *followed = now;

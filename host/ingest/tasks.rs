@@ -11,12 +11,13 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::folder::Plan;
 use super::{Followed, IngestError};
-use crate::store::{DocumentStore, Phase, Progress, Task, TaskKind, TaskState};
+use crate::store::{Bounds, DocumentStore, Phase, Progress, Task, TaskKind, TaskState};
 
 /// Tasks that run or wait; more is a client that repeats itself.
 const MAX_LIVE: usize = 32;
@@ -25,8 +26,13 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// In publications: every two seconds.
 const SAVE_EVERY: u32 = 10;
 
+/// Between attempts to save how a task ended.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
+
 pub(super) struct TaskBoard {
     store: Arc<dyn DocumentStore>,
+    /// The store may be away for a while, and comes back.
+    is_shared: bool,
     live: Mutex<BTreeMap<String, Arc<Entry>>>,
     /// Tasks run one after the other: each uses all cores by itself.
     turn: Semaphore,
@@ -54,11 +60,24 @@ impl Entry {
     /// A second request for the same is served by this task; but not once its walk is over, since the
     /// client may know of a change that came after it.
     fn serves(&self, plan: &Plan) -> bool {
-        self.plan == *plan && matches!(self.progress.lock().phase, Phase::Waiting | Phase::Walking)
+        let phase = self.progress.lock().phase;
+        self.plan == *plan && matches!(phase, Phase::Waiting | Phase::Elsewhere | Phase::Walking)
     }
 
     pub(super) fn enter(&self, phase: Phase) {
         self.update(|progress| progress.phase = phase);
+    }
+
+    /// What was counted so far counts no more.
+    fn begin_again(&self, phase: Phase) {
+        self.target.store(0, Ordering::Relaxed);
+        let mut progress = self.progress.lock();
+        *progress = Progress { phase, bounds: progress.bounds.clone(), ..Progress::default() };
+        let progress = progress.clone();
+        self.task.send_modify(|task| {
+            (task.state, task.started_at) = (TaskState::Queued, None);
+            task.progress = progress;
+        });
     }
 
     /// The task's newest change in the store.
@@ -84,8 +103,9 @@ impl Entry {
 }
 
 impl TaskBoard {
-    pub(super) fn new(store: Arc<dyn DocumentStore>) -> Self {
-        Self { store, live: Mutex::default(), turn: Semaphore::new(1), tracker: TaskTracker::new() }
+    pub(super) fn new(store: Arc<dyn DocumentStore>, is_shared: bool) -> Self {
+        let (live, turn, tracker) = (Mutex::default(), Semaphore::new(1), TaskTracker::new());
+        Self { store, is_shared, live, turn, tracker }
     }
 
     /// The task for a plan, and whether it is a new one that has to be run.
@@ -124,7 +144,25 @@ impl TaskBoard {
             started_at: None,
             finished_at: None,
         };
-        Arc::new(Entry { plan, progress: Mutex::default(), target: AtomicU64::new(0), task: watch::channel(task).0 })
+        entry_of(task, plan)
+    }
+
+    /// A task that another process began, from its beginning; it has to be run. None when one that waits
+    /// here serves the same.
+    pub(super) async fn readmit(&self, mut task: Task, plan: Plan) -> Option<Arc<Entry>> {
+        (task.state, task.error) = (TaskState::Queued, None);
+        (task.started_at, task.finished_at) = (None, None);
+        let entry = {
+            let mut live = self.live.lock();
+            if live.contains_key(&task.id) || live.values().any(|entry| entry.serves(&plan)) {
+                return None;
+            }
+            let entry = entry_of(task, plan);
+            live.insert(entry.current().id, Arc::clone(&entry));
+            entry
+        };
+        self.save(&entry.current()).await;
+        Some(entry)
     }
 
     /// Waits until no other task runs. None only when the board is gone.
@@ -136,14 +174,13 @@ impl TaskBoard {
         self.tracker.spawn(work);
     }
 
-    /// Waits for its turn, does the work, and keeps the task up to date meanwhile.
+    /// Does the work, whose turn it must be, and keeps the task up to date meanwhile.
     pub(super) async fn run(
         &self,
         entry: &Arc<Entry>,
         followed: watch::Receiver<Followed>,
         work: impl Future<Output = Result<(), IngestError>>,
-    ) {
-        let turn = self.turn().await;
+    ) -> Result<(), IngestError> {
         let started = Instant::now();
         entry.task.send_modify(|task| {
             task.state = TaskState::Running;
@@ -157,18 +194,47 @@ impl TaskBoard {
         reporter.abort();
         let _ = reporter.await;
         entry.publish(started, &followed.borrow());
+        result
+    }
+
+    /// Puts a task back among those that wait, for a reason that passes.
+    pub(super) async fn queue_again(&self, entry: &Entry, reason: &IngestError) {
+        let phase = match reason {
+            IngestError::Elsewhere { .. } => Phase::Elsewhere,
+            _ => Phase::Waiting,
+        };
+        let before = entry.current();
+        if before.state == TaskState::Queued && before.progress.phase == phase {
+            return;
+        }
+        tracing::info!(task = before.id, path = before.path, %reason, "a task waits");
+        entry.begin_again(phase);
+        self.save(&entry.current()).await;
+    }
+
+    /// Ends a task.
+    pub(super) async fn end(&self, entry: &Entry, result: Result<(), IngestError>, stop: &CancellationToken) {
         let mut done = entry.current();
         finish(&mut done, result);
         // Saved before anybody hears of it: an end that a client has seen is not forgotten.
-        self.save(&done).await;
+        while !self.save(&done).await {
+            tokio::select! {
+                () = tokio::time::sleep(SAVE_AGAIN) => {}
+                () = stop.cancelled() => break,
+            }
+        }
         entry.task.send_replace(done);
         self.live.lock().remove(&entry.current().id);
-        drop(turn);
     }
 
-    async fn save(&self, task: &Task) {
-        if let Err(error) = self.store.save_task(task).await {
-            tracing::warn!(%error, task = task.id, "cannot save a task's state");
+    /// False when the store is away and may take it later.
+    async fn save(&self, task: &Task) -> bool {
+        match self.store.save_task(task).await.map_err(IngestError::from) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, task = task.id, "cannot save a task's state");
+                !(self.is_shared && error.is_store_away())
+            }
         }
     }
 
@@ -182,6 +248,19 @@ impl TaskBoard {
         self.tracker.close();
         self.tracker.wait().await;
     }
+}
+
+/// With the plan in the task's progress, from where any host can make it again.
+fn entry_of(mut task: Task, plan: Plan) -> Arc<Entry> {
+    let bounds = Bounds {
+        folder: plan.folder.to_string_lossy().into_owned(),
+        file_types: plan.scope.file_types.clone(),
+        directories: plan.scope.directories.clone(),
+        force: plan.force,
+    };
+    task.progress = Progress { bounds, ..Progress::default() };
+    let progress = Mutex::new(task.progress.clone());
+    Arc::new(Entry { plan, progress, target: AtomicU64::new(0), task: watch::channel(task).0 })
 }
 
 async fn report(

@@ -15,10 +15,14 @@ use tokio::sync::Notify;
 
 use super::folder::{self, Plan};
 use super::walk::{is_below, relative};
-use super::{Ingest, IngestError};
+use super::{Ingest, IngestError, hosts};
+use crate::store::Lease;
 
 /// Quiet time before a change counts: an editor's save is several events.
 const SETTLE: Duration = Duration::from_millis(300);
+
+/// Until a change that could not be written is looked at again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// More changed paths than this are cheaper to find by walking everything.
 const MAX_PATHS: usize = 256;
@@ -33,6 +37,13 @@ struct Changes {
     /// Relative to the watched folder; the empty path is all of it.
     paths: Mutex<BTreeSet<String>>,
     wake: Notify,
+}
+
+impl Changes {
+    fn look_again(&self, paths: impl IntoIterator<Item = String>) {
+        self.paths.lock().extend(paths);
+        self.wake.notify_one();
+    }
 }
 
 /// Watches the plan's folder until shutdown; watching it twice is watching it once.
@@ -114,21 +125,49 @@ fn place(folder: &Path, path: &Path) -> Option<String> {
     (!hidden).then(|| place.to_owned())
 }
 
+/// Of all hosts that watch a folder, one writes its changes.
 async fn follow(ingest: &Ingest, plan: &Plan, changes: &Changes, _subscription: Subscription) {
+    let right = format!("watch:{}", plan.folder.display());
+    let mut first = true;
+    while let Some((lease, at_once)) = hosts::obtain(ingest, &right).await {
+        // Whoever asked for the first watch has the folder walked; later, nobody knows what was missed.
+        if !(first && at_once) {
+            changes.look_again([String::new()]);
+        }
+        first = false;
+        write_changes(ingest, plan, changes, &lease).await;
+    }
+}
+
+/// Until the right is lost or the server stops.
+async fn write_changes(ingest: &Ingest, plan: &Plan, changes: &Changes, lease: &Lease) {
     loop {
         tokio::select! {
             () = changes.wake.notified() => {}
+            () = lease.lost().cancelled() => return,
             () = ingest.stop.cancelled() => return,
         }
         let paths = std::mem::take(&mut *changes.paths.lock());
         let Some(part) = part_of(plan, &paths) else { continue };
-        let entry = ingest.tasks.unlisted(part);
-        let _turn = ingest.tasks.turn().await;
-        match folder::index(ingest, &entry).await {
+        match write(ingest, part).await {
             Ok(()) => tracing::debug!(folder = plan.given, paths = paths.len(), "followed a watched folder"),
             Err(IngestError::ShuttingDown) => return,
+            Err(error) if error.may_pass() => {
+                tracing::info!(folder = plan.given, %error, "a watched folder's changes wait");
+                hosts::pause(ingest, TRY_AGAIN).await;
+                changes.look_again(paths);
+            }
             Err(error) => tracing::warn!(folder = plan.given, %error, "cannot follow a watched folder"),
         }
+    }
+}
+
+async fn write(ingest: &Ingest, part: Plan) -> Result<(), IngestError> {
+    let entry = ingest.tasks.unlisted(part);
+    let _turn = ingest.tasks.turn().await;
+    match folder::claim(ingest, &entry.plan).await? {
+        Some(claim) => folder::index(ingest, &entry, claim).await,
+        None => Err(IngestError::Elsewhere { folder: entry.plan.given.clone() }),
     }
 }
 

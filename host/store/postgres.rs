@@ -13,7 +13,7 @@ mod feed;
 mod history;
 /// Rights that one host at a time has, and whether the server is there.
 mod leases;
-/// How long statements take.
+/// How the database fares: how long statements take, plans, advice.
 mod monitor;
 /// Statements about roots, and those that remove.
 mod roots;
@@ -24,7 +24,6 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,10 +32,11 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, PoolFigures, Root, StoreError,
-    StoredChange, Task, Upserted, version,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, MonitoredStore, NewDocument, PoolFigures,
+    Root, StoreError, StoredChange, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
+use crate::store::monitor::DatabaseReport;
 use connections::{BULK, CALL, Connections, GREETING};
 use failure::{failure, migration_failure};
 use feed::Listener;
@@ -286,6 +286,13 @@ impl DocumentStore for PostgresStore {
         self.listener.stop();
         self.keeper.stop();
         self.connections.close().await;
+    }
+}
+
+#[async_trait]
+impl MonitoredStore for PostgresStore {
+    async fn report(&self) -> Result<DatabaseReport, StoreError> {
+        self.connections.monitor().report(self.connections.figures()).await
     }
 }
 

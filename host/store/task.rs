@@ -76,6 +76,25 @@ pub struct Progress {
     pub elapsed: f64,
     /// Files seen a second, on average since the start.
     pub files_per_second: f64,
+    /// What of which folder the task is for: all that another host needs to take it over.
+    pub bounds: Bounds,
+}
+
+/// The part of a folder that a task covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bounds {
+    /// Absolute and without links.
+    pub folder: String,
+    /// Extensions; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub file_types: Vec<String>,
+    /// Relative to the folder; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
+    /// Everything anew, changed or not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +102,8 @@ pub struct Progress {
 pub enum Phase {
     #[default]
     Waiting,
+    /// Another host indexes the same root; this task follows when that one has finished.
+    Elsewhere,
     /// Reading the folder; the index follows at the same time.
     Walking,
     /// All is stored; the index catches up.

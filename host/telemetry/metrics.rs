@@ -99,7 +99,7 @@ pub struct RequestFigures {
 }
 
 struct StrategyMetrics {
-    by_source: [Counter; 4],
+    by_source: [Counter; Source::COUNT],
     durations: Histogram,
     latency: Latency,
 }
@@ -195,10 +195,12 @@ impl Metrics {
         metrics.by_source[source as usize].inc();
         metrics.durations.observe(elapsed.as_secs_f64());
         metrics.latency.record(elapsed);
-        if source == Source::Hit {
-            if let Some((_, took)) = stages.first() {
-                self.recent_hits.record(*took);
-            }
+        if source == Source::Hit
+            && let Some((_, took)) = stages.first()
+        {
+            self.recent_hits.record(*took);
+        }
+        if source.is_hit() {
             return;
         }
         for (stage, duration) in stages {
@@ -241,7 +243,7 @@ impl Metrics {
         by_strategy.sort_by(|left, right| left.0.cmp(&right.0));
         SearchFigures {
             total: latency.count,
-            hits: count(Source::Hit),
+            hits: count(Source::Hit) + count(Source::Stale) + count(Source::Shared),
             coalesced: count(Source::Coalesced),
             latency,
             strategies: by_strategy,
@@ -266,7 +268,7 @@ impl Metrics {
         let new = || {
             let counter = |cache| self.searches.get_or_create_owned(&Search { strategy: name.to_owned(), cache });
             // In the order of `Source`.
-            let by_source = ["hit", "miss", "coalesced", "uncacheable"].map(counter);
+            let by_source = ["hit", "miss", "coalesced", "uncacheable", "stale", "shared"].map(counter);
             let durations = self.search_durations.get_or_create_owned(&Strategy { strategy: name.to_owned() });
             Arc::new(StrategyMetrics { by_source, durations, latency: Latency::default() })
         };

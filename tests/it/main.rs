@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod cache;
+mod cluster;
 mod commands;
 mod contract;
+mod database;
 mod durability;
 mod faults;
 mod hostile;
 mod indexing;
+mod outage;
 mod reload;
 mod requests;
 mod runtime;

@@ -2,6 +2,8 @@
 
 /// What a test asks a server, and what it gets back.
 pub mod client;
+/// Clients that post documents and remember what they were promised.
+pub mod posting;
 /// Servers: the binary as a process, and the same parts within the test.
 pub mod server;
 /// Folders of source files.

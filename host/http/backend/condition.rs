@@ -36,7 +36,7 @@ impl PartStatus {
 
 /// Connections to one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PoolStatus {
+pub struct PoolUse {
     /// Open ones.
     pub size: u64,
     pub idle: u64,
@@ -46,18 +46,11 @@ pub struct PoolStatus {
     pub waiting: u64,
 }
 
-impl PoolStatus {
+impl PoolUse {
     /// Percent of what there may be.
     pub fn usage(&self) -> f64 {
         if self.max == 0 { 0.0 } else { self.in_use as f64 * 100.0 / self.max as f64 }
     }
-}
-
-/// Pools of connections; none where there is no such server.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pools {
-    pub database: Option<PoolStatus>,
-    pub redis: Option<PoolStatus>,
 }
 
 /// Which part of the past; samples that begin from `from` on and before `to`, in Unix seconds.

@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::cache;
 use crate::http::Shared;
-use crate::http::backend::{PartState, PoolStatus};
+use crate::http::backend::{PartState, PoolUse};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry::{
     IndexFigures, PartFigures, PluginFigures, PoolFigures, Readings, ServerFigures, export_figures, resident_bytes,
@@ -28,29 +29,37 @@ pub(in crate::http) async fn metrics(State(shared): State<Arc<Shared>>) -> Resul
         errors: plugin.errors.by_kind(),
         memory_high_water_bytes: plugin.memory_high_water_bytes,
     });
+    let cache = shared.backend.cache().await;
+    let freshness = shared.backend.freshness();
     let readings = Readings {
         index: IndexFigures {
             documents: index.documents,
             chunks: index.chunks,
             bytes: index.index_bytes,
             generation: index.generation,
+            lag: freshness.latest.saturating_sub(index.generation),
+            stale: freshness.stale,
         },
         plugins: plugins.collect(),
-        cache: shared.backend.cache().await,
-        server: server(&shared).await,
+        server: server(&shared, &cache).await,
+        cache,
     };
     let text = shared.metrics.render(&readings).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-async fn server(shared: &Shared) -> ServerFigures {
+async fn server(shared: &Shared, cache: &cache::Figures) -> ServerFigures {
     let parts = shared.backend.parts().await.into_iter().filter(|part| part.state != PartState::Off);
-    let pools = shared.backend.pools();
-    let pool = |pool, status: Option<PoolStatus>| {
-        let PoolStatus { size, in_use, max, waiting, .. } = status?;
-        Some(PoolFigures { pool, size, in_use, max, waiting })
-    };
+    let database = shared.backend.database_pool().map(|pool| {
+        let PoolUse { size, in_use, max, waiting, .. } = pool;
+        PoolFigures { pool: "database", size, in_use, max, waiting }
+    });
+    // Callers share them, so all that are open are in use and nobody waits.
+    let redis = cache.shared.as_ref().map(|redis| {
+        let (size, max) = (redis.connections, redis.max_connections);
+        PoolFigures { pool: "redis", size, in_use: size, max, waiting: 0 }
+    });
     ServerFigures {
         parts: parts
             .map(|part| PartFigures {
@@ -59,7 +68,7 @@ async fn server(shared: &Shared) -> ServerFigures {
                 degraded: part.state == PartState::Degraded,
             })
             .collect(),
-        pools: [pool("database", pools.database), pool("redis", pools.redis)].into_iter().flatten().collect(),
+        pools: database.into_iter().chain(redis).collect(),
         memory_bytes: resident_bytes(),
         history: shared.backend.history_figures(),
         traces: export_figures(),

@@ -9,9 +9,9 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::cache::NamespaceFigures;
+use crate::cache::{NamespaceFigures, SharedFigures};
 use crate::http::Shared;
-use crate::http::backend::{PluginState, PoolStatus};
+use crate::http::backend::{PluginState, PoolUse};
 use crate::telemetry::LatencyFigures;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -89,6 +89,14 @@ struct NamespaceStatus {
     coalesced: u64,
     /// Dropped for want of room.
     evicted: u64,
+    /// Served past their life time while a newer answer was computed.
+    stale: u64,
+    /// Found in the tier that hosts share.
+    shared: u64,
+    /// Stale answers computed again in the background.
+    refreshed: u64,
+    /// Computed or fetched before anybody asked.
+    warmed: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -134,14 +142,67 @@ impl TierStatus {
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 struct SharedTierStatus {
     available: bool,
+    /// False while it is read, but takes no values because it is full or read-only.
+    writable: bool,
+    /// Unix seconds: since when it is available, or is not.
+    since: f64,
+    /// Also when it is long over.
+    last_error: Option<String>,
+    /// How often it went away.
+    outages: u64,
     #[serde(flatten)]
     tier: TierStatus,
+    errors: u64,
+    /// Of the errors: calls that took too long.
+    timeouts: u64,
+    /// Values that were damaged or not ours.
+    corrupted: u64,
+    /// Values that were not written.
+    dropped: u64,
+    /// Calls that were not made because it was away.
+    skipped: u64,
+    /// Bytes that compression saved.
+    saved_bytes: u64,
+    get_p99_ms: f64,
+    set_p99_ms: f64,
+}
+
+impl SharedTierStatus {
+    fn new(figures: &SharedFigures) -> Self {
+        let state = &figures.state;
+        Self {
+            available: state.available,
+            writable: state.writable,
+            since: state.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            last_error: state.last_error.clone(),
+            outages: state.outages,
+            tier: TierStatus {
+                sets: figures.sets,
+                deletes: figures.deletes,
+                evictions: figures.evictions,
+                average_get_time_ms: figures.get.recent_ms,
+                average_set_time_ms: figures.set.recent_ms,
+                memory_usage_bytes: figures.memory_usage_bytes,
+                key_count: figures.key_count,
+                ..TierStatus::new(figures.hits, figures.misses)
+            },
+            errors: figures.errors,
+            timeouts: figures.timeouts,
+            corrupted: figures.corrupted,
+            dropped: figures.dropped,
+            skipped: figures.skipped,
+            saved_bytes: figures.saved_bytes(),
+            get_p99_ms: figures.get.all.p99,
+            set_p99_ms: figures.set.all.p99,
+        }
+    }
 }
 
 /// Connections to other servers; null where there is no such server.
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 struct PoolsStatus {
     database: Option<PoolBody>,
+    /// Callers share these connections: all that are open are in use, and nobody waits for one.
     redis: Option<PoolBody>,
 }
 
@@ -158,10 +219,10 @@ struct PoolBody {
     usage: f64,
 }
 
-impl From<PoolStatus> for PoolBody {
-    fn from(pool: PoolStatus) -> Self {
+impl From<PoolUse> for PoolBody {
+    fn from(pool: PoolUse) -> Self {
         let usage = pool.usage();
-        let PoolStatus { size, idle, in_use, max, waiting } = pool;
+        let PoolUse { size, idle, in_use, max, waiting } = pool;
         Self { size, idle, in_use, max, waiting, usage }
     }
 }
@@ -180,22 +241,41 @@ pub(in crate::http) async fn performance(State(shared): State<Arc<Shared>>) -> J
     let searches = shared.metrics.search_figures();
     let cache = shared.backend.cache().await;
     let active_plugins = shared.backend.plugins().iter().filter(|plugin| plugin.state == PluginState::Active).count();
-    let pools = shared.backend.pools();
-    let sum = |of: fn(&NamespaceFigures) -> u64| cache.namespaces.iter().map(of).sum::<u64>();
-    let tier = || TierStatus {
-        evictions: sum(|namespace| namespace.evicted),
+    let redis = cache.shared.as_ref();
+    let tier = |tier: TierStatus| TierStatus {
+        evictions: sum(&cache.namespaces, |namespace| namespace.evicted),
         average_get_time_ms: shared.metrics.recent_hit_time(),
         memory_usage_bytes: cache.bytes,
         key_count: cache.entries,
-        ..TierStatus::new(sum(|namespace| namespace.hits), sum(|namespace| namespace.misses))
+        ..tier
     };
-    let (whole, process) = (tier(), tier());
+    let (own, stale) =
+        (sum(&cache.namespaces, |namespace| namespace.hits), sum(&cache.namespaces, |namespace| namespace.stale));
+    let found = sum(&cache.namespaces, |namespace| namespace.shared);
+    let computed = sum(&cache.namespaces, |namespace| namespace.misses + namespace.coalesced);
+    let process = tier(TierStatus::new(own + stale, found + computed));
+    let whole = TierStatus {
+        sets: redis.map_or(0, |redis| redis.sets),
+        deletes: redis.map_or(0, |redis| redis.deletes),
+        average_set_time_ms: redis.map_or(0.0, |redis| redis.set.recent_ms),
+        ..tier(TierStatus::new(own + stale + found, computed))
+    };
+    let redis_pool = redis.map(|redis| {
+        let (size, max) = (redis.connections, redis.max_connections);
+        PoolBody::from(PoolUse { size, idle: 0, in_use: size, max, waiting: 0 })
+    });
+    let tiers = Tiers { process, redis: redis.map(SharedTierStatus::new) };
+    let redis_available = redis.is_some_and(|redis| redis.state.available);
     let namespaces = cache.namespaces.into_iter().map(|figures| NamespaceStatus {
         namespace: figures.namespace,
         hits: figures.hits,
         misses: figures.misses,
         coalesced: figures.coalesced,
         evicted: figures.evicted,
+        stale: figures.stale,
+        shared: figures.shared,
+        refreshed: figures.refreshed,
+        warmed: figures.warmed,
     });
     Json(Performance {
         status: "success".to_owned(),
@@ -203,16 +283,16 @@ pub(in crate::http) async fn performance(State(shared): State<Arc<Shared>>) -> J
         metrics: PerformanceMetrics {
             cache_status: CacheStatus {
                 cache_available: cache.capacity_bytes > 0,
-                redis_available: false,
+                redis_available,
                 whole,
-                tiers: Tiers { process, redis: None },
+                tiers,
                 entries: cache.entries,
                 bytes: cache.bytes,
                 capacity_bytes: cache.capacity_bytes,
                 namespaces: namespaces.collect(),
             },
             optimization_status: OptimizationStatus { optimization_available: true, coalescing: true, active_plugins },
-            pools: PoolsStatus { database: pools.database.map(PoolBody::from), redis: pools.redis.map(PoolBody::from) },
+            pools: PoolsStatus { database: shared.backend.database_pool().map(PoolBody::from), redis: redis_pool },
             search_metrics: SearchMetrics {
                 total_searches: searches.total,
                 cache_hits: searches.hits,
@@ -232,4 +312,8 @@ pub(in crate::http) async fn performance(State(shared): State<Arc<Shared>>) -> J
             },
         },
     })
+}
+
+fn sum(namespaces: &[NamespaceFigures], of: fn(&NamespaceFigures) -> u64) -> u64 {
+    namespaces.iter().map(of).sum()
 }

@@ -9,6 +9,8 @@ async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
     let server = server();
     for (status, expected) in [
         (CacheStatus::Hit, "corsac; hit"),
+        (CacheStatus::Stale, "corsac; hit; detail=stale"),
+        (CacheStatus::Shared, "corsac; hit; detail=redis"),
         (CacheStatus::Miss, "corsac; fwd=miss; stored"),
         (CacheStatus::Coalesced, "corsac; fwd=miss; collapsed"),
         (CacheStatus::Uncacheable, "corsac; fwd=miss; stored=?0"),
@@ -20,6 +22,7 @@ async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
         assert_eq!(reply.header("cache-status"), expected);
         assert_eq!(reply.header("content-type"), "application/json");
         assert_eq!(reply.header("etag"), "\"0123456789abcdef\"");
+        assert_eq!(reply.header("corsac-freshness"), "generation=77, latest=79, checked=6, stale");
         let timing = reply.header("server-timing");
         assert!(timing.starts_with("strategy;dur=1.500, rank;dur=0.042, total;dur="), "{timing}");
     }
@@ -491,4 +494,19 @@ async fn the_documented_search_fields_are_the_accepted_ones() {
     accepted.sort();
     assert_eq!(documented, accepted);
     assert_eq!(schema["required"], json!(["query"]));
+}
+
+#[tokio::test]
+async fn the_database_says_how_it_fares_or_that_it_is_away() {
+    let server = server();
+    let database = server.get("/api/search/database").await.json();
+    assert_eq!((&database["backend"], &database["pool"]["usage_percent"]), (&json!("postgresql"), &json!(90.0)));
+    assert_eq!(database["query_statistics"]["source"], "pg_stat_statements");
+    let advice = &database["index_advice"][0];
+    assert_eq!((&advice["checked_by"], &advice["cost_after"]), (&json!("hypopg"), &json!(8.06)));
+
+    server.fake.database_away.store(true, Ordering::SeqCst);
+    let reply = server.get("/api/search/database").await;
+    reply.problem(503, "unavailable");
+    assert_eq!(reply.header("retry-after"), "1");
 }

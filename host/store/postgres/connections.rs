@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::pool::PoolConnection;
@@ -96,6 +96,10 @@ impl Connections {
         &self.pool
     }
 
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
     pub(super) async fn session(&self) -> sqlx::Result<Session> {
         struct Waiting<'a>(&'a AtomicU32);
         impl Drop for Waiting<'_> {
@@ -166,10 +170,8 @@ async fn gone(away: &mut watch::Receiver<Option<String>>) -> String {
 
 /// Awaits a statement and tells the monitor how long it took.
 pub(super) async fn timed<T>(monitor: &Monitor, sql: &'static str, statement: impl Future<Output = T>) -> T {
-    let start = Instant::now();
-    let outcome = statement.await;
-    monitor.observe(sql, start.elapsed());
-    outcome
+    let _timing = monitor.timing(sql);
+    statement.await
 }
 
 /// Ends on the server what nobody waits for any more.

@@ -1,6 +1,8 @@
 //! The shared backend against real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+
 use services::{Postgres, PostgresKind};
 
 use super::*;

@@ -1,12 +1,11 @@
 //! Figures of the server as a whole: its parts, its connections, its memory, its history and its traces.
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{register_gauge, whole};
+use super::{register_counter, register_gauge, whole};
 use crate::telemetry::otlp::ExportFigures;
 
 /// Whether one part works.
@@ -116,12 +115,6 @@ impl ServerFigures {
         registry.register("pool_connections_max", "Connections that there may be", max);
         registry.register("pool_waiting", "Callers that wait for a connection", waiting);
     }
-}
-
-fn register_counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
-    let counter: Counter = Counter::default();
-    counter.inc_by(value);
-    registry.register(name, help, counter);
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ impl Local {
         let data = data_folder();
         let mut settings = Settings::default();
         settings.server.data = Some(data.path().to_owned());
+        // Tests tell hits from misses; what was answered ahead would be neither.
+        settings.cache.warm_queries = 0;
         change(&mut settings);
         let app = App::start(&settings, Some(tree.path())).await.unwrap();
         app.open().await.unwrap();
@@ -102,8 +104,14 @@ pub fn corsac<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 impl Process {
     /// `corsac serve` on a free port, as soon as it listens; the index may still be catching up.
     pub async fn serve(data: &Path, arguments: &[&str]) -> Self {
+        Self::serve_with(data, arguments, &[]).await
+    }
+
+    /// The same with variables of the environment, such as `DATABASE_URL`.
+    pub async fn serve_with(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let always = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
         let mut command = corsac(always.iter().chain(arguments).copied());
+        command.envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, sink) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
