@@ -12,9 +12,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use parking_lot::Mutex;
 use prost::Message;
 use serde_json::{Value, json};
+use services::{Postgres, Redis};
 use tokio::net::TcpListener;
 
-use super::support::client::Client;
+use super::support::client::{Client, wait_for};
 use super::support::server::{Process, data_folder};
 use super::support::tree::Tree;
 
@@ -209,4 +210,70 @@ async fn the_parts_say_how_they_are() {
     assert!(server.metric("corsac_process_resident_memory_bytes").await > 1e6);
     assert_eq!(server.metric(r#"corsac_part_up{part="store"}"#).await, 1.0);
     assert_eq!(server.metric("corsac_history_failures_total").await, 0.0);
+}
+
+/// Redis first, then PostgreSQL: each is told, neither costs a search.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_away_is_said_and_searches_go_on() {
+    let (mut postgres, mut redis) = (Postgres::start(), Redis::start());
+    let (data, tree) = (data_folder(), Tree::of(&[("a.rs", "fn needle() {}\n")]));
+    let (database, cache) = (postgres.database(), redis.url());
+    let server = serve(data.path(), &tree, &["--database-url", &database, "--redis-url", &cache]).await;
+    server.query("syntax", "needle").await;
+    let health = async || {
+        let reply = server.get("/api/search/health").await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(!reply.text().contains("://"), "no address is told: {}", reply.text());
+        reply.json()
+    };
+    let becomes = async |status: &str, part: &str, state: &str| {
+        wait_for(&format!("{part} {state}"), async || {
+            let health = health().await;
+            let as_wanted = health["status"] == status && health["parts"][part]["state"] == state;
+            // Whatever happens, a search that is not in the cache is answered.
+            server.query("syntax", &format!("needle {}", uuid::Uuid::new_v4())).await;
+            as_wanted.then_some(health)
+        })
+        .await
+    };
+    let healthy = becomes("healthy", "redis", "up").await;
+    assert_eq!(healthy["parts"]["store"], json!({"state": "up", "detail": "postgresql"}));
+    let performance = async || server.get("/api/search/performance").await.json()["metrics"].clone();
+    let metrics = wait_for("values in Redis", async || {
+        let metrics = performance().await;
+        (metrics["cache_status"]["sets"] != 0).then_some(metrics)
+    })
+    .await;
+    assert_eq!(metrics["cache_status"]["redis_available"], true);
+    assert_eq!((&metrics["pools"]["database"]["max"], &metrics["pools"]["redis"]["max"]), (&json!(50), &json!(20)));
+    assert!(metrics["pools"]["redis"]["size"].as_u64().unwrap() >= 1, "{metrics}");
+    assert_eq!(server.metric(r#"corsac_pool_connections_max{pool="database"}"#).await, 50.0);
+    assert_eq!(server.metric("corsac_redis_available").await, 1.0);
+
+    redis.kill();
+    becomes("degraded", "redis", "away").await;
+    let metrics = performance().await;
+    assert_eq!(metrics["cache_status"]["redis_available"], false);
+    assert!(metrics["cache_status"]["tiers"]["redis"]["last_error"].is_string(), "{metrics}");
+    assert_eq!(server.metric(r#"corsac_part_up{part="redis"}"#).await, 0.0);
+
+    postgres.kill();
+    becomes("degraded", "store", "away").await;
+    // This host has its own index: it stays in the balancer, marked.
+    let ready = server.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert!(ready.text().starts_with("ready\n") && ready.text().contains("store: postgresql"), "{}", ready.text());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    server.get("/api/search/performance/history").await.problem(503, "unavailable");
+
+    redis.restart();
+    postgres.restart();
+    becomes("healthy", "store", "up").await;
+    stop(server).await;
+    // The last sample went to the database after all.
+    let server = serve(data.path(), &tree, &["--database-url", &database]).await;
+    let history = server.get("/api/search/performance/history").await.json();
+    let samples = history["samples"].as_array().unwrap();
+    assert!(samples.iter().any(|sample| sample["redis_cache"]["errors"] != 0), "{history}");
+    assert!(samples.iter().all(|sample| sample["database_in_use"]["max"].is_number()), "{history}");
 }
