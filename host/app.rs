@@ -7,6 +7,10 @@ mod backend;
 mod cache;
 /// What the store says about its database.
 mod database;
+/// Whether each part works.
+mod health;
+/// Figures of the past.
+mod history;
 /// API keys between the parts.
 pub mod keys;
 /// Which store a server has.
@@ -24,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
-use crate::config::{ConfigError, Settings, default_data_folder};
+use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -96,6 +100,8 @@ pub struct App {
     hosts: http::Hosts,
     cors: http::Cors,
     drain: Duration,
+    store_probe: health::StoreProbe,
+    history: Option<history::History>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -121,6 +127,14 @@ impl App {
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
+        let metrics = Arc::<Metrics>::default();
+        let host = store::host(&data)?;
+        let history = settings.telemetry.history.then(|| {
+            let (metrics, cache, index, store) = (metrics.clone(), cache.clone(), index.clone(), store.clone());
+            history::History::start(host, history::Sources { metrics, cache, index, store })
+        });
+        let database = if settings.database.url.is_some() { "postgresql" } else { "sqlite" };
+        let by_database = settings.index.retrieval == RetrievalMode::Postgres;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
@@ -136,7 +150,9 @@ impl App {
             ingest,
             index,
             cache,
-            metrics: Arc::default(),
+            metrics,
+            store_probe: health::StoreProbe::new(store.clone(), database, by_database),
+            history,
             store,
             keyring,
             tree,
@@ -213,6 +229,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(history) = &self.history {
+            history.stop().await;
+        }
         self.store.close().await;
     }
 }

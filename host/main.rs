@@ -61,13 +61,20 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(arguments)?;
-    start_log(settings.server.log_format, &settings.server.log)?;
+    let log = start_log(settings.server.log_format, &settings.server.log, settings.telemetry.export().as_ref())?;
+    let served = serve_until_stopped(arguments, &settings).await;
+    tokio::task::spawn_blocking(move || log.finish()).await?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_until_stopped(arguments: &ServeArguments, settings: &Settings) -> anyhow::Result<()> {
     let listen = settings.server.listen;
     // Before the long work, so that a port that is taken is known at once.
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve on {listen}"))?;
     let address = listener.local_addr()?;
     let tree = arguments.path.as_deref();
-    let app = App::start(&settings, tree).await?;
+    let app = App::start(settings, tree).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {
@@ -88,7 +95,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         eprint!("{}", what_next(address, &app));
     }
     serving.await??;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was indexed before can be searched while the tree is looked through again.

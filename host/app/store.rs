@@ -20,7 +20,7 @@ const SQLITE: &str = "store.sqlite";
 const DATABASE: &str = "database";
 
 pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
-    open_as(settings, data, || host(data)).await
+    open_as(settings, data, || host_in(data)).await
 }
 
 /// For a command that works beside running servers and must not be taken for one of them.
@@ -165,8 +165,13 @@ async fn keep_index(from: &Side, to: &Side) -> Result<(), AppError> {
     Ok(())
 }
 
+/// The name of this host, whatever its store.
+pub(super) fn host(data: &Path) -> Result<String, AppError> {
+    host_in(data).map_err(|error| unusable(data, &error))
+}
+
 /// A new name at the first start.
-fn host(data: &Path) -> std::io::Result<String> {
+fn host_in(data: &Path) -> std::io::Result<String> {
     let file = data.join(HOST);
     if let Some(host) = read(&file)? {
         return Ok(host);

@@ -183,6 +183,8 @@ pub struct ServeArguments {
     pub shared: SharedArguments,
     #[command(flatten)]
     pub security: SecurityArguments,
+    #[command(flatten)]
+    pub telemetry: TelemetryArguments,
     /// What answers a query's look-ups: each host's own index, or the database [default: index].
     #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
     pub retrieval: Option<RetrievalMode>,
@@ -224,4 +226,21 @@ pub struct SharedArguments {
     /// Values of more bytes are compressed in Redis [default: 1024].
     #[arg(long, env = "CACHE_COMPRESSION_THRESHOLD", value_name = "BYTES")]
     pub cache_compression_threshold: Option<u64>,
+}
+
+/// Of what the server says about itself. The `OTEL_` variables are those of the OpenTelemetry specification.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TelemetryArguments {
+    /// Keep figures in the store, per minute for a day and per hour for a month [default: true].
+    #[arg(long, env = "CORSAC_HISTORY", value_name = "BOOLEAN")]
+    pub history: Option<bool>,
+    /// Send traces to this collector, such as `http://127.0.0.1:4318`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_endpoint: Option<Secret>,
+    /// Name of this server in traces [default: corsac].
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub otlp_service_name: Option<String>,
+    /// Share of the traces beginning here that are sent, 0 to 1 [default: 1].
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO")]
+    pub trace_ratio: Option<f64>,
 }

@@ -13,6 +13,8 @@ mod documents;
 mod failure;
 /// The change feed.
 mod feed;
+/// Figures of the past.
+mod history;
 /// Statements about API keys.
 mod keys;
 /// Rights that one host at a time has, and whether the server is there.
@@ -122,12 +124,6 @@ impl PostgresStore {
     pub fn with_max_content_bytes(mut self, limit: u64) -> Self {
         self.max_content_bytes = limit;
         self
-    }
-
-    /// For sibling modules and tests with statements of their own; `call!` is the bounded way.
-    #[allow(dead_code, reason = "not every build has a sibling that needs it")]
-    pub(super) fn pool(&self) -> &sqlx::PgPool {
-        self.connections.pool()
     }
 }
 

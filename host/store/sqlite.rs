@@ -5,6 +5,8 @@
 mod copy;
 /// Statements about documents, roots and the sequence.
 mod documents;
+/// Statements about figures of the past.
+mod history;
 /// Statements about API keys.
 mod keys;
 /// How long operations take.

@@ -18,6 +18,7 @@ mod reload;
 mod requests;
 mod runtime;
 mod search;
+mod status;
 mod support;
 mod swap;
 mod tidy;
