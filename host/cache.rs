@@ -1,16 +1,32 @@
-//! The first tier of the answer cache: finished bodies in process, bounded by bytes, with one life time
-//! per namespace and one computation per key at a time. Knows nothing of what it keeps or of who asks;
-//! a key says everything that the entry depends on, so nothing ever has to be corrected, only to age.
+//! The answer cache: finished bodies in process, bounded by bytes, with one life time per namespace and one
+//! computation per key at a time; behind it, if there is one, a tier that hosts share. Knows nothing of
+//! what it keeps or of who asks; a key says everything that the entry depends on, so nothing ever has to
+//! be corrected, only to age.
 
-use std::collections::HashMap;
+/// What the cache says of itself.
+mod figures;
+/// The way of a key that is not there, or not fresh.
+mod flight;
+/// One namespace.
+mod namespace;
+/// The tier that hosts share.
+mod redis;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moka::Expiry;
 use moka::notification::RemovalCause;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use self::figures::{CallFigures, Figures, NamespaceFigures, SharedFigures, TierState};
+use self::namespace::{Namespace, count};
+pub use self::redis::{BadUrl, SharedOptions, SharedTier, TierError};
+use self::redis::{Claim, ClearedElsewhere, Lock, SharedKey, Value, unix_ms};
 
 /// 32 bytes of a cryptographic hash over all that the entry depends on.
 pub type Digest = [u8; 32];
@@ -45,6 +61,20 @@ pub enum Source {
     Coalesced,
     /// Computed for this caller and not kept.
     Uncacheable,
+    /// Past its life time, but not by much; a newer one is computed in the background.
+    Stale,
+    /// Found in the tier that hosts share.
+    Shared,
+}
+
+impl Source {
+    /// How many there are; `source as usize` is below it.
+    pub const COUNT: usize = 6;
+
+    /// Whether it came from the cache, without a computation to wait for.
+    pub fn is_hit(self) -> bool {
+        matches!(self, Self::Hit | Self::Stale | Self::Shared)
+    }
 }
 
 /// Life times by namespace.
@@ -65,77 +95,89 @@ impl Default for Lifetimes {
     }
 }
 
-/// Counts of one namespace since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceFigures {
-    pub namespace: String,
-    pub hits: u64,
-    pub misses: u64,
-    pub coalesced: u64,
-    /// Dropped for want of room, not for age.
-    pub evicted: u64,
+/// What a cache is made of.
+#[derive(Default)]
+pub struct CacheOptions {
+    /// Bounds bodies, validators and an estimate of the bookkeeping in process; 0 keeps nothing there.
+    pub capacity_bytes: u64,
+    pub lifetimes: Lifetimes,
+    /// How long past its life time an entry may still be served while a newer one is computed.
+    pub grace: Duration,
+    pub shared: Option<Arc<SharedTier>>,
 }
 
-/// The whole cache at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    pub namespaces: Vec<NamespaceFigures>,
+/// How much a clear dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Entries in this process.
     pub entries: u64,
-    pub bytes: u64,
-    pub capacity_bytes: u64,
+    /// Entries in the shared tier, as far as they were counted within two seconds.
+    pub shared: u64,
+    /// Other hosts that were told at once.
+    pub hosts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     namespace: u32,
-    /// Grows when the namespace is cleared, so what was still being computed then is never found.
     epoch: u32,
     digest: Digest,
-}
-
-#[derive(Debug)]
-struct Namespace {
-    number: u32,
-    lifetime: Duration,
-    epoch: AtomicU32,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    coalesced: AtomicU64,
-    evicted: AtomicU64,
 }
 
 #[derive(Clone)]
 struct Stored {
     entry: Entry,
     namespace: Arc<Namespace>,
-}
-
-/// Why a flight left nothing in the cache; travels to all who waited for it.
-enum Unstored<E> {
-    Failed(E),
-    NotKept(Entry),
+    fresh_until: Instant,
+    kept_until: Instant,
 }
 
 struct ByNamespace;
 
 impl Expiry<Key, Stored> for ByNamespace {
-    fn expire_after_create(&self, _key: &Key, stored: &Stored, _created_at: Instant) -> Option<Duration> {
-        Some(stored.namespace.lifetime)
+    fn expire_after_create(&self, _key: &Key, stored: &Stored, created_at: Instant) -> Option<Duration> {
+        Some(stored.kept_until.saturating_duration_since(created_at))
+    }
+
+    fn expire_after_update(
+        &self,
+        _key: &Key,
+        stored: &Stored,
+        updated_at: Instant,
+        _before: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(stored.kept_until.saturating_duration_since(updated_at))
     }
 }
 
 /// Cheap to clone; all clones are one cache.
 #[derive(Clone)]
 pub struct Cache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     entries: moka::future::Cache<Key, Stored>,
-    namespaces: Arc<RwLock<HashMap<Box<str>, Arc<Namespace>>>>,
-    lifetimes: Arc<Lifetimes>,
+    namespaces: RwLock<HashMap<Box<str>, Arc<Namespace>>>,
+    lifetimes: Lifetimes,
+    grace: Duration,
     capacity_bytes: u64,
+    shared: Option<Arc<SharedTier>>,
+    /// Keys that are being computed again in the background.
+    refreshing: Mutex<HashSet<Key>>,
+    /// Ends the work in the background.
+    _closing: DropGuard,
 }
 
 impl Cache {
-    /// `capacity_bytes` bounds bodies, validators and an estimate of the bookkeeping; 0 keeps nothing.
+    /// In process only; stale entries are not served.
     pub fn new(capacity_bytes: u64, lifetimes: Lifetimes) -> Self {
+        Self::with(CacheOptions { capacity_bytes, lifetimes, ..CacheOptions::default() })
+    }
+
+    /// With a shared tier, within a runtime: it is looked after in the background as long as the cache lives.
+    pub fn with(options: CacheOptions) -> Self {
+        let CacheOptions { capacity_bytes, lifetimes, grace, shared } = options;
         let entries = moka::future::Cache::builder()
             .max_capacity(capacity_bytes)
             .weigher(|_key, stored: &Stored| {
@@ -145,39 +187,96 @@ impl Cache {
             .expire_after(ByNamespace)
             .eviction_listener(|_key, stored: Stored, cause| {
                 if cause == RemovalCause::Size {
-                    stored.namespace.evicted.fetch_add(1, Ordering::Relaxed);
+                    count(&stored.namespace.evicted);
                 }
             })
             .build();
-        Self { entries, namespaces: Arc::default(), lifetimes: Arc::new(lifetimes), capacity_bytes }
+        let closing = CancellationToken::new();
+        let inner = Arc::new(Inner {
+            entries,
+            namespaces: RwLock::default(),
+            lifetimes,
+            grace,
+            capacity_bytes,
+            shared,
+            refreshing: Mutex::default(),
+            _closing: closing.clone().drop_guard(),
+        });
+        if let Some(shared) = &inner.shared {
+            let (cleared, mut elsewhere) = tokio::sync::mpsc::unbounded_channel::<ClearedElsewhere>();
+            tokio::spawn(shared.clone().watch(cleared, closing));
+            let weak = Arc::downgrade(&inner);
+            tokio::spawn(async move {
+                while let Some(namespace) = elsewhere.recv().await {
+                    let Some(inner) = weak.upgrade() else { return };
+                    inner.clear(namespace.as_deref()).await;
+                }
+            });
+        }
+        Self { inner }
     }
 
-    /// The entry of a key, if it is there and young enough. Counts a hit, never a miss: who does not find
+    /// The entry of a key, if it is in process and fresh. Counts a hit, never a miss: who does not find
     /// calls `get_or_compute`, which counts.
     pub async fn get(&self, namespace: &str, digest: Digest) -> Option<Entry> {
-        let namespace = self.namespace(namespace);
-        self.lookup(&namespace, digest).await
-    }
-
-    /// The entry of a key, computed if need be. One computation a key at a time: whoever asks meanwhile
-    /// waits for it, and if its caller is cancelled one of the waiting takes over with its own. An error
-    /// goes to all who waited and is not kept.
-    pub async fn get_or_compute<E, F>(&self, namespace: &str, digest: Digest, compute: F) -> Result<(Entry, Source), E>
-    where
-        E: Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Computed, E>>,
-    {
-        let namespace = self.namespace(namespace);
-        if let Some(entry) = self.lookup(&namespace, digest).await {
-            return Ok((entry, Source::Hit));
+        let namespace = self.inner.namespace(namespace);
+        let stored = self.inner.lookup(&namespace, digest).await?;
+        if Instant::now() >= stored.fresh_until {
+            return None;
         }
-        // Boxed, because the state of a flight is large and every hit would carry room for it.
-        Box::pin(self.compute(&namespace, digest, compute)).await
+        count(&namespace.hits);
+        Some(stored.entry)
     }
 
-    /// Forgets a namespace, or with none everything. Gives the number of live entries that were dropped;
-    /// what is being computed at that moment reaches its callers but is not kept.
-    pub async fn clear(&self, namespace: Option<&str>) -> u64 {
+    /// Whether a key is in process and fresh; counts nothing.
+    pub async fn holds(&self, namespace: &str, digest: Digest) -> bool {
+        let namespace = self.inner.namespace(namespace);
+        self.inner.lookup(&namespace, digest).await.is_some_and(|stored| Instant::now() < stored.fresh_until)
+    }
+
+    /// Changes whenever the shared tier has come back, perhaps without what it had.
+    pub fn returns(&self) -> u64 {
+        self.inner.shared.as_ref().map_or(0, |shared| shared.returns())
+    }
+
+    /// Forgets a namespace, or with none everything, here and in the shared tier; other hosts are told.
+    /// What is being computed at that moment reaches its callers but is not kept.
+    pub async fn clear(&self, namespace: Option<&str>) -> Cleared {
+        // First the shared tier, so that what is cleared here is not fetched from there again.
+        let shared = match &self.inner.shared {
+            Some(shared) => shared.clear(namespace).await,
+            None => Default::default(),
+        };
+        let entries = self.inner.clear(namespace).await;
+        Cleared { entries, shared: shared.entries, hosts: shared.hosts }
+    }
+
+    /// Counts and sizes; settles pending evictions first, so it is for status pages, not for every query.
+    pub async fn figures(&self) -> Figures {
+        let inner = &self.inner;
+        inner.entries.run_pending_tasks().await;
+        let mut namespaces: Vec<NamespaceFigures> =
+            inner.namespaces.read().values().map(|namespace| namespace.figures()).collect();
+        namespaces.sort_by(|left, right| left.namespace.cmp(&right.namespace));
+        Figures {
+            namespaces,
+            entries: inner.entries.entry_count(),
+            bytes: inner.entries.weighted_size(),
+            capacity_bytes: inner.capacity_bytes,
+            shared: inner.shared.as_ref().map(|shared| shared.figures()),
+        }
+    }
+}
+
+impl Inner {
+    /// Fresh or stale, as long as it is kept.
+    async fn lookup(&self, namespace: &Namespace, digest: Digest) -> Option<Stored> {
+        let key = Key { namespace: namespace.number, epoch: namespace.epoch.load(Ordering::Acquire), digest };
+        self.entries.get(&key).await
+    }
+
+    /// In process only; the number of live entries that were dropped.
+    async fn clear(&self, namespace: Option<&str>) -> u64 {
         let numbers: Vec<u32> = {
             let namespaces = self.namespaces.read();
             let chosen = namespaces.iter().filter(|(name, _)| namespace.is_none_or(|wanted| wanted == name.as_ref()));
@@ -197,73 +296,6 @@ impl Cache {
         cleared
     }
 
-    /// Counts and sizes; settles pending evictions first, so it is for status pages, not for every query.
-    pub async fn figures(&self) -> Figures {
-        self.entries.run_pending_tasks().await;
-        let mut namespaces: Vec<NamespaceFigures> = self
-            .namespaces
-            .read()
-            .iter()
-            .map(|(name, namespace)| NamespaceFigures {
-                namespace: name.to_string(),
-                hits: namespace.hits.load(Ordering::Relaxed),
-                misses: namespace.misses.load(Ordering::Relaxed),
-                coalesced: namespace.coalesced.load(Ordering::Relaxed),
-                evicted: namespace.evicted.load(Ordering::Relaxed),
-            })
-            .collect();
-        namespaces.sort_by(|left, right| left.namespace.cmp(&right.namespace));
-        Figures {
-            namespaces,
-            entries: self.entries.entry_count(),
-            bytes: self.entries.weighted_size(),
-            capacity_bytes: self.capacity_bytes,
-        }
-    }
-
-    async fn compute<E, F>(&self, namespace: &Arc<Namespace>, digest: Digest, compute: F) -> Result<(Entry, Source), E>
-    where
-        E: Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Computed, E>>,
-    {
-        let epoch = namespace.epoch.load(Ordering::Acquire);
-        let key = Key { namespace: namespace.number, epoch, digest };
-        let computed_here = AtomicBool::new(false);
-        let flight = async {
-            computed_here.store(true, Ordering::Relaxed);
-            namespace.misses.fetch_add(1, Ordering::Relaxed);
-            let computed = compute.await.map_err(Unstored::Failed)?;
-            let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
-            if computed.keep && !cleared_meanwhile {
-                Ok(Stored { entry: computed.entry, namespace: namespace.clone() })
-            } else {
-                Err(Unstored::NotKept(computed.entry))
-            }
-        };
-        let landed = self.entries.try_get_with(key, flight).await;
-        let computed_here = computed_here.into_inner();
-        if !computed_here {
-            namespace.coalesced.fetch_add(1, Ordering::Relaxed);
-        }
-        let source = if computed_here { Source::Miss } else { Source::Coalesced };
-        match landed {
-            Ok(stored) => Ok((stored.entry, source)),
-            Err(unstored) => match &*unstored {
-                Unstored::Failed(error) => Err(error.clone()),
-                Unstored::NotKept(entry) if computed_here => Ok((entry.clone(), Source::Uncacheable)),
-                Unstored::NotKept(entry) => Ok((entry.clone(), source)),
-            },
-        }
-    }
-
-    async fn lookup(&self, namespace: &Namespace, digest: Digest) -> Option<Entry> {
-        let key = Key { namespace: namespace.number, epoch: namespace.epoch.load(Ordering::Acquire), digest };
-        let stored = self.entries.get(&key).await?;
-        namespace.hits.fetch_add(1, Ordering::Relaxed);
-        Some(stored.entry)
-    }
-
-    /// Namespaces are names of loaded strategies and the like, so they are few and never removed.
     fn namespace(&self, name: &str) -> Arc<Namespace> {
         if let Some(namespace) = self.namespaces.read().get(name) {
             return namespace.clone();
@@ -271,18 +303,14 @@ impl Cache {
         let mut namespaces = self.namespaces.write();
         let number = u32::try_from(namespaces.len()).unwrap_or(u32::MAX);
         let lifetime = self.lifetimes.named.get(name).copied().unwrap_or(self.lifetimes.other);
-        let new = || {
-            Arc::new(Namespace {
-                number,
-                lifetime,
-                epoch: AtomicU32::new(0),
-                hits: AtomicU64::new(0),
-                misses: AtomicU64::new(0),
-                coalesced: AtomicU64::new(0),
-                evicted: AtomicU64::new(0),
-            })
-        };
+        let new = || Arc::new(Namespace::new(number, name, lifetime));
         namespaces.entry(name.into()).or_insert_with(new).clone()
+    }
+
+    /// How long entries of a namespace are served past their life time. What lives for no time at all is
+    /// not wanted stale either.
+    fn grace(&self, namespace: &Namespace) -> Duration {
+        if namespace.lifetime.is_zero() { Duration::ZERO } else { self.grace }
     }
 }
 

@@ -8,19 +8,24 @@ mod columns;
 mod page;
 /// Probes of one query over one snapshot.
 mod probes;
+/// Frequent questions, and their answers before anybody asks again.
+pub mod warm;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tracing::{Instrument, debug_span, field};
 
-use crate::cache::{Cache, Computed, Entry};
+use crate::cache::{Cache, Computed, Digest, Entry};
 use crate::index::{Searched, Snapshot};
 use crate::query::{Query, RetrievalError};
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use columns::Window;
 use probes::ProbeRunner;
+use warm::Frequent;
 
 /// The ranker of a request that names none.
 pub const DEFAULT_RANKER: &str = "rank-relevance";
@@ -41,36 +46,79 @@ pub struct ServiceLimits {
     pub timeout: Duration,
 }
 
-/// Answers searches. One for the process; cheap to share.
+/// Answers searches. One for the process; clones share it.
+#[derive(Clone)]
 pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     runtime: Arc<Runtime>,
     index: Searched,
     cache: Cache,
     permits: Semaphore,
     limits: ServiceLimits,
+    /// What is asked most, for warming; none: not counted.
+    frequent: Option<Frequent>,
 }
 
 impl Service {
     pub fn new(runtime: Arc<Runtime>, index: impl Into<Searched>, cache: Cache, limits: ServiceLimits) -> Self {
-        Self { runtime, index: index.into(), cache, permits: Semaphore::new(limits.concurrent_searches), limits }
+        Self::warming(runtime, index, cache, limits, 0, Duration::MAX)
+    }
+
+    /// Counts questions, so that `keep_warm` can answer the `wanted` most frequent ones ahead; 0: none.
+    /// Counts are halved every `period`.
+    pub fn warming(
+        runtime: Arc<Runtime>,
+        index: impl Into<Searched>,
+        cache: Cache,
+        limits: ServiceLimits,
+        wanted: usize,
+        period: Duration,
+    ) -> Self {
+        let permits = Semaphore::new(limits.concurrent_searches);
+        let frequent = (wanted > 0).then(|| Frequent::new(wanted, period));
+        Self { inner: Arc::new(Inner { runtime, index: index.into(), cache, permits, limits, frequent }) }
     }
 
     /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
     pub async fn search(&self, request: SearchRequest) -> Result<Answer, SearchError> {
         let began = Instant::now();
-        let plan = self.plan(request)?;
-        let namespace = plan.namespace();
-        let key = plan.key();
-        if let Some(entry) = self.cache.get(namespace, key).await {
-            return Ok(Answer::from_cache(entry, began));
+        let inner = &*self.inner;
+        let plan = inner.plan(request)?;
+        let question = plan.request.digest();
+        if let Some(frequent) = &inner.frequent {
+            frequent.count(&plan, &question, began);
         }
-        let mut timings = Vec::new();
-        let compute = async {
-            let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, &mut timings)).await;
-            computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
-        };
-        let (entry, source) = self.cache.get_or_compute(namespace, key, compute).await?;
+        let key = plan.key(&question);
+        let span = debug_span!("cache", namespace = plan.namespace(), hit = field::Empty);
+        let found = inner.cache.get(plan.namespace(), key).instrument(span.clone()).await;
+        span.record("hit", found.is_some());
+        drop(span);
+        if let Some(entry) = found {
+            return Ok(Answer::from_cache(entry, CacheStatus::Hit, began));
+        }
+        let strategy = plan.strategy.clone();
+        // Shared, because the computation may outlive this call: a stale answer is given before it.
+        let timings = Arc::new(Mutex::new(Vec::new()));
+        let compute = self.inner.clone().answer(plan, timings.clone());
+        let (entry, source) = inner.cache.get_or_compute(namespace_of(&strategy), key, compute).await?;
+        if source.is_hit() {
+            return Ok(Answer::from_cache(entry, source, began));
+        }
+        let timings = std::mem::take(&mut *timings.lock());
         Ok(Answer { body: entry.body, etag: entry.etag, cache: source, timings })
+    }
+}
+
+impl Inner {
+    /// Computes within the time limit; what the stages took is in `timings` at the end.
+    async fn answer(self: Arc<Self>, plan: Plan, timings: Arc<Mutex<Timings>>) -> Result<Computed, SearchError> {
+        let mut stages = Timings::new();
+        let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, &mut stages)).await;
+        *timings.lock() = stages;
+        computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
     }
 
     /// Takes the one look at registry and index that the whole query lives with.
@@ -88,16 +136,20 @@ impl Service {
     }
 
     /// Admit, propose, rank, fetch.
-    async fn compute(&self, plan: &Plan, timings: &mut Vec<(&'static str, Duration)>) -> Result<Computed, SearchError> {
+    async fn compute(&self, plan: &Plan, timings: &mut Timings) -> Result<Computed, SearchError> {
         let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings };
         // Whoever got no turn by then would hardly be answered in time either.
-        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire()).await;
+        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire());
+        let turn = turn.instrument(debug_span!("admit")).await;
         let Ok(Ok(_permit)) = turn else { return Err(SearchError::Overloaded) };
         stages.end("admit");
 
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, within));
-        let proposal = plan.strategy.propose(&plan.request.query, probes.clone()).await;
+        let span =
+            debug_span!("strategy", plugin = plan.strategy.label(), hits = field::Empty, degraded = field::Empty);
+        let proposing = plan.strategy.propose(&plan.request.query, probes.clone());
+        let proposal = proposing.instrument(span.clone()).await;
         let runs = probes.runs();
         let late = || runs.iter().any(|run| run.result == Err(RetrievalError::TimedOut));
         let Proposal { hits, strategies, degraded, reason } = proposal.map_err(|error| match error {
@@ -105,23 +157,28 @@ impl Service {
             CallError::Internal(_) if late() => SearchError::TimedOut(within),
             error => blame(error, &plan.strategy),
         })?;
+        span.record("hits", hits.len()).record("degraded", !degraded.is_empty());
+        drop(span);
         stages.end("strategy");
 
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
-        let (window, candidates) = blocking(move || {
+        let gathering = blocking(move || {
             let window = Window::new(&snapshot, hits, runs)?;
             let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now())?;
             Ok::<_, SearchError>((window, candidates))
-        })
-        .await??;
-        let ranking = plan.rank(&window, candidates).await?;
+        });
+        let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
+        let (window, candidates) = gathering.instrument(span.clone()).await??;
+        span.record("candidates", candidates.count);
+        let ranking = plan.rank(&window, candidates).instrument(span).await?;
         stages.end("rank");
 
         let outcome = page::Outcome { window, ranking, strategies, degraded, reason };
         let took = stages.began.elapsed();
         let job = plan.clone();
-        let computed = blocking(move || page::render(&job, outcome, took)).await??;
+        let rendering = blocking(move || page::render(&job, outcome, took));
+        let computed = rendering.instrument(debug_span!("fetch")).await??;
         stages.end("fetch");
         Ok(computed)
     }
@@ -139,18 +196,19 @@ struct Plan {
 impl Plan {
     /// Answers of one strategy live and die together.
     fn namespace(&self) -> &str {
-        let name = &self.strategy.description.name;
-        name.strip_prefix("strategy-").unwrap_or(name)
+        namespace_of(&self.strategy)
     }
 
     /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
-    /// nothing has to be deleted, and going back finds the old answers still warm.
-    fn key(&self) -> [u8; 32] {
+    /// nothing has to be deleted, and going back finds the old answers still warm. The host's version is
+    /// part of it, because hosts of two versions may share a cache while they are replaced.
+    fn key(&self, question: &Digest) -> Digest {
         let mut hasher = blake3::Hasher::new();
+        hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.update(self.strategy.identity.as_bytes());
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
-        self.request.hash_into(&mut hasher);
+        hasher.update(question);
         *hasher.finalize().as_bytes()
     }
 
@@ -163,10 +221,18 @@ impl Plan {
     }
 }
 
+fn namespace_of(strategy: &Plugin) -> &str {
+    let name = &strategy.description.name;
+    name.strip_prefix("strategy-").unwrap_or(name)
+}
+
+/// Stage name and time, in the order of the stages.
+type Timings = Vec<(&'static str, Duration)>;
+
 struct Stages<'a> {
     began: Instant,
     last: Instant,
-    timings: &'a mut Vec<(&'static str, Duration)>,
+    timings: &'a mut Timings,
 }
 
 impl Stages<'_> {
@@ -216,7 +282,8 @@ pub struct SearchRequest {
 impl SearchRequest {
     /// All that the answer depends on, except the names of the plugins: their identities stand for them,
     /// and names and aliases of the same plugin are the same question.
-    fn hash_into(&self, hasher: &mut blake3::Hasher) {
+    fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
         let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain } = self;
         let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
         let numbers = [*limit, *offset, *max_results, *context_lines];
@@ -242,6 +309,7 @@ impl SearchRequest {
         for (_, weight) in weights {
             hasher.update(&weight.to_le_bytes());
         }
+        *hasher.finalize().as_bytes()
     }
 }
 
@@ -257,13 +325,13 @@ pub struct Answer {
     pub etag: Arc<str>,
     pub cache: CacheStatus,
     /// Stage name and time, in the order of the stages; only `cache` on a hit.
-    pub timings: Vec<(&'static str, Duration)>,
+    pub timings: Timings,
 }
 
 impl Answer {
-    fn from_cache(entry: Entry, began: Instant) -> Self {
+    fn from_cache(entry: Entry, cache: CacheStatus, began: Instant) -> Self {
         let timings = vec![("cache", began.elapsed())];
-        Self { body: entry.body, etag: entry.etag, cache: CacheStatus::Hit, timings }
+        Self { body: entry.body, etag: entry.etag, cache, timings }
     }
 }
 

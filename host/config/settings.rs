@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
-use crate::config::{ConfigError, DatabaseSettings, RedisSettings, ServeArguments};
+use crate::config::file;
+use crate::config::{
+    ConfigError, DatabaseSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
@@ -22,6 +25,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub security: SecuritySettings,
+    pub telemetry: TelemetrySettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -31,7 +36,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// Loopback, because nothing here asks who is there.
+    /// Loopback, where requests need no key.
     pub listen: SocketAddr,
     /// None: `default_data_folder` of the served tree.
     pub data: Option<PathBuf>,
@@ -96,6 +101,12 @@ impl Default for IndexSettings {
 pub struct CacheSettings {
     /// What cached answers may take in memory; 0 keeps none.
     pub bytes: u64,
+    /// How long past its life time an answer may be served while a newer one is computed; 0: not at all.
+    pub stale_seconds: u64,
+    /// The most frequent searches that are answered ahead when a plugin or the index has changed; 0: none.
+    pub warm_queries: u32,
+    /// Frequency is counted over about this long.
+    pub warm_period_seconds: u64,
     /// Life time of the answers of strategies that `ttl_seconds` does not name.
     pub other_ttl_seconds: u64,
     /// By namespace: the strategy's name without its `strategy-` prefix. Naming one in a file leaves the
@@ -118,7 +129,14 @@ fn over_default_ttls<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resul
 impl Default for CacheSettings {
     fn default() -> Self {
         let (ttl_seconds, other_ttl_seconds) = default_ttls();
-        Self { bytes: 256 << 20, other_ttl_seconds, ttl_seconds }
+        Self {
+            bytes: 256 << 20,
+            stale_seconds: 60,
+            warm_queries: 100,
+            warm_period_seconds: 3600,
+            other_ttl_seconds,
+            ttl_seconds,
+        }
     }
 }
 
@@ -160,7 +178,7 @@ impl Settings {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
         let mut settings: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: file::reason(&text, &error) })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut settings.server;
         for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data)
@@ -200,12 +218,15 @@ impl Settings {
         set(&mut self.index.retrieval, arguments.retrieval);
         self.database.apply(&arguments.shared);
         self.redis.apply(&arguments.shared);
+        self.security.apply(&arguments.security);
+        self.telemetry.apply(&arguments.telemetry);
         set(&mut self.cache.bytes, arguments.cache_bytes);
         set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
         for (namespace, seconds) in [
             ("semantic", arguments.cache_ttl_semantic),
             ("syntax", arguments.cache_ttl_syntax),
             ("hybrid", arguments.cache_ttl_hybrid),
+            ("suggestions", arguments.cache_ttl_suggestions),
         ] {
             if let Some(seconds) = seconds {
                 self.cache.ttl_seconds.insert(namespace.to_owned(), seconds);
@@ -220,9 +241,14 @@ impl Settings {
         within("index.max_file_bytes", self.index.max_file_bytes, 1, 1 << 30)?;
         self.database.check()?;
         self.redis.check()?;
+        self.security.check()?;
+        self.telemetry.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }
+        within("cache.stale_seconds", self.cache.stale_seconds, 0, 86_400)?;
+        within("cache.warm_queries", self.cache.warm_queries.into(), 0, 10_000)?;
+        within("cache.warm_period_seconds", self.cache.warm_period_seconds, 1, 31_536_000)?;
         let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
         // Thirty years: far above any use, far below what a clock can add to now.
         lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;

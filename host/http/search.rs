@@ -89,6 +89,8 @@ fn to_response(answer: Answer, elapsed: Duration) -> Response {
     // RFC 9211, section 2.
     let cache = HeaderValue::from_static(match answer.cache {
         CacheStatus::Hit => "corsac; hit",
+        CacheStatus::Stale => "corsac; hit; detail=stale",
+        CacheStatus::Shared => "corsac; hit; detail=redis",
         CacheStatus::Miss => "corsac; fwd=miss; stored",
         CacheStatus::Coalesced => "corsac; fwd=miss; collapsed",
         CacheStatus::Uncacheable => "corsac; fwd=miss; stored=?0",

@@ -119,6 +119,16 @@ impl Follower {
         }
     }
 
+    /// The store has not answered.
+    pub(super) fn missed(&self) {
+        self.shared.hearing.missed();
+    }
+
+    /// The store has always answered for a while now.
+    pub(super) fn store_is_steady(&self) -> bool {
+        self.shared.hearing.is_steady()
+    }
+
     pub(super) fn freshness(&self) -> Freshness {
         self.shared.hearing.freshness(self.state.borrow().committed)
     }
@@ -198,6 +208,9 @@ impl<S: Sink> Following<S> {
                         told = Some(failure);
                     }
                     let away = error.is_store_away();
+                    if away {
+                        self.shared.hearing.missed();
+                    }
                     // Without the store the index still has what it had, and searches shall see it.
                     // Otherwise, what was applied since the last commit may be there or not.
                     if !away || (self.applied > self.committed && self.commit().await.is_err()) {

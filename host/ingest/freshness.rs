@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// it, so that one slow statement is no alarm.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
+/// After so long without a failure, all hosts that live have found back to the store.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
+
 /// How fresh an answer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
@@ -26,6 +29,8 @@ pub(super) struct Hearing {
     latest: AtomicU64,
     /// Milliseconds since `began`.
     heard: AtomicU64,
+    /// The same of the last time that it did not answer; 0: never.
+    missed: AtomicU64,
     began: Instant,
     /// Other hosts write to it too.
     shared: bool,
@@ -33,13 +38,33 @@ pub(super) struct Hearing {
 
 impl Hearing {
     pub(super) fn new(shared: bool) -> Self {
-        Self { latest: AtomicU64::new(0), heard: AtomicU64::new(0), began: Instant::now(), shared }
+        Self {
+            latest: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            began: Instant::now(),
+            shared,
+        }
     }
 
     /// The store has answered.
     pub(super) fn heard(&self) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.fetch_max(now, Ordering::Relaxed);
+        self.heard.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    /// The store has not answered.
+    pub(super) fn missed(&self) {
+        self.missed.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    /// The store has always answered for a while now.
+    pub(super) fn is_steady(&self) -> bool {
+        let missed = self.missed.load(Ordering::Relaxed);
+        missed == 0 || self.now() > missed + u64::try_from(STEADY_AFTER.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// There is a change of this sequence.

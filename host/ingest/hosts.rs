@@ -86,6 +86,10 @@ pub(super) async fn resume_unfinished(ingest: &Ingest, message: &str) -> Result<
 /// Takes over what hosts that die leave unfinished, until the server stops.
 pub(super) async fn take_over(ingest: Ingest) {
     while pause(&ingest, TAKE_OVER_EVERY).await {
+        // Right after an outage a host that lives may only not be back yet.
+        if !ingest.follower.store_is_steady() {
+            continue;
+        }
         match ingest.store.adopt_tasks("the host that ran this task is gone").await {
             Ok(tasks) => {
                 for task in tasks {
@@ -137,7 +141,10 @@ pub(super) async fn listen(ingest: Ingest) {
     while pause(&ingest, LISTEN_EVERY).await {
         match ingest.store.last_sequence().await {
             Ok(sequence) => ingest.follower.heard(sequence),
-            Err(error) => tracing::debug!(%error, "the store does not answer"),
+            Err(error) => {
+                tracing::debug!(%error, "the store does not answer");
+                ingest.follower.missed();
+            }
         }
     }
 }

@@ -2,19 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod access;
+mod cache;
 mod cluster;
 mod commands;
 mod contract;
+mod database;
 mod durability;
 mod faults;
 mod hostile;
 mod indexing;
 mod outage;
+mod postgres;
 mod reload;
 mod requests;
 mod retrieval;
 mod runtime;
 mod search;
+mod status;
 mod support;
 mod swap;
 mod tidy;

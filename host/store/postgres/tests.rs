@@ -1,6 +1,8 @@
 //! The shared backend against real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+
 use services::{Postgres, PostgresKind};
 
 use super::*;
@@ -27,6 +29,13 @@ async fn conforms_on_debian() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn conforms_with_vectors() {
     conforms(PostgresKind::Vector).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_conform() {
+    let store = open(&database(), "a").await;
+    crate::store::key::conforms(store.clone()).await;
+    store.close().await;
 }
 
 #[tokio::test]
