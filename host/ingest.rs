@@ -38,7 +38,7 @@ pub use folder::IndexRequest;
 pub use follow::Followed;
 pub use freshness::Freshness;
 pub use post::{Posted, PostedDocument, Refusal};
-pub use sink::Sink;
+pub use sink::{Sink, Turn};
 
 use crate::store::{DocumentStore, StoreError, Task};
 use follow::Follower;

@@ -21,6 +21,8 @@ mod keys;
 mod leases;
 /// How the database fares: how long statements take, plans, advice.
 mod monitor;
+/// The mode in which the database answers look-ups.
+pub mod retrieval;
 /// Statements about roots, and those that remove.
 mod roots;
 /// The last statements of a write.
@@ -118,6 +120,12 @@ impl PostgresStore {
             poll_interval: options.poll_interval,
             max_content_bytes: DEFAULT_MAX_CONTENT_BYTES,
         })
+    }
+
+    /// For tests with statements of their own; `call!` is the bounded way.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &sqlx::PgPool {
+        self.connections.pool()
     }
 
     /// Sets the largest text of one document.
