@@ -7,6 +7,10 @@ mod backend;
 mod cache;
 /// What the store says about its database.
 mod database;
+/// Whether each part works.
+mod health;
+/// Figures of the past.
+mod history;
 /// API keys between the parts.
 pub mod keys;
 /// Which store a server has.
@@ -24,14 +28,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
-use crate::config::{ConfigError, Settings, default_data_folder};
+use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
+use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
+
+pub use store::copy_store;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
 
@@ -65,6 +72,12 @@ pub enum AppError {
     UnknownKey(String),
     #[error(transparent)]
     Key(#[from] AccessError),
+    #[error("there is no store at {0}; give the data folder of a server, or `sqlite:FILE`")]
+    NoStore(PathBuf),
+    #[error("the store holds a copy that has not ended; run `corsac store copy` again with the same source")]
+    HalfCopied,
+    #[error("the copy failed: {0}")]
+    Copy(#[from] CopyError),
     #[error("serving failed: {0}")]
     Serve(std::io::Error),
 }
@@ -87,6 +100,8 @@ pub struct App {
     hosts: http::Hosts,
     cors: http::Cors,
     drain: Duration,
+    store_probe: health::StoreProbe,
+    history: Option<history::History>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -112,12 +127,19 @@ impl App {
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
+        let metrics = Arc::<Metrics>::default();
+        let host = store::host(&data)?;
+        let history = settings.telemetry.history.then(|| {
+            let (metrics, cache, index, store) = (metrics.clone(), cache.clone(), index.clone(), store.clone());
+            history::History::start(host, history::Sources { metrics, cache, index, store })
+        });
+        let database = if settings.database.url.is_some() { "postgresql" } else { "sqlite" };
+        let by_database = settings.index.retrieval == RetrievalMode::Postgres;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
-        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
-        let period = Duration::from_secs(period);
+        let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
@@ -128,7 +150,9 @@ impl App {
             ingest,
             index,
             cache,
-            metrics: Arc::default(),
+            metrics,
+            store_probe: health::StoreProbe::new(store.clone(), database, by_database),
+            history,
             store,
             keyring,
             tree,
@@ -205,6 +229,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(history) = &self.history {
+            history.stop().await;
+        }
         self.store.close().await;
     }
 }
@@ -236,6 +263,7 @@ async fn follow(
             let failed =
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
+            cache::rename(data).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index, ingest))

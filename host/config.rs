@@ -6,6 +6,8 @@
 mod command;
 /// What is wrong with a file.
 mod file;
+/// Where a store is.
+mod location;
 /// Values that are never shown.
 mod secret;
 /// Who may ask.
@@ -14,12 +16,19 @@ mod security;
 mod settings;
 /// The values of what hosts share.
 mod shared;
+/// The values of what the server says about itself.
+mod telemetry;
 
-pub use command::{Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments};
+pub use command::{
+    Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
+    TelemetryArguments,
+};
+pub use location::{LocationError, StoreLocation};
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
+pub use telemetry::TelemetrySettings;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +53,12 @@ pub enum ConfigError {
         "security.cors_origins (CORSAC_CORS_ORIGINS) has `{0}`, which is no origin: write `https://host` or `https://host:port` in lower case without a path, or `*`"
     )]
     Origin(String),
+    #[error(
+        "telemetry.otlp_endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) does not start with http://; a collector that wants TLS is reached through one on this host"
+    )]
+    OtlpEndpoint,
+    #[error("telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is {0}, but must be from 0 to 1")]
+    SampleRatio(f64),
     #[error("there is no home folder to keep the data in; say where with --data")]
     NoDataFolder,
 }

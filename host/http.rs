@@ -38,9 +38,9 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus,
-    KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument,
-    TaskState, TaskStatus,
+    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, HistoryRequest, HostSample,
+    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartState, PartStatus, PastFigures, PluginErrors, PluginKind,
+    PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus,
 };
 pub use cors::Cors;
 pub use database::{
@@ -117,8 +117,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/{strategy}", post(search::search)),
         ("/api/search/index", post(indexing::index)),
         ("/api/search/stats", get(status::stats)),
-        ("/api/search/health", get(status::health)),
-        ("/api/search/performance", get(status::performance)),
+        ("/api/search/health", get(status::health::health)),
+        ("/api/search/performance", get(status::performance::performance)),
+        ("/api/search/performance/history", get(status::history::history)),
         ("/api/search/cache/clear", post(status::clear_cache)),
         ("/api/search/database", get(database::database)),
         ("/api/documents", post(indexing::post_documents)),
@@ -128,10 +129,10 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/plugins/{name}/reload", post(plugins::reload)),
         ("/api/keys", get(keys::list).post(keys::create)),
         ("/api/keys/{id}", delete(keys::revoke)),
-        ("/metrics", get(status::metrics)),
+        ("/metrics", get(status::metrics::metrics)),
         ("/openapi.json", get(openapi::document)),
-        ("/healthz", get(status::alive)),
-        ("/readyz", get(status::ready)),
+        ("/healthz", get(status::health::alive)),
+        ("/readyz", get(status::health::ready)),
     ]
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, keys, standard_plugins};
-use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings};
+use corsac::app::{App, copy_store, keys, standard_plugins};
+use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
 use corsac::store::{Phase, Task, TaskState};
@@ -54,19 +54,27 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             print!("{}", printed.output);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Store(StoreCommand::Copy { from, to }) => copy(&from, &to).await,
         Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
     }
 }
 
 async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(arguments)?;
-    start_log(settings.server.log_format, &settings.server.log)?;
+    let log = start_log(settings.server.log_format, &settings.server.log, settings.telemetry.export().as_ref())?;
+    let served = serve_until_stopped(arguments, &settings).await;
+    tokio::task::spawn_blocking(move || log.finish()).await?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_until_stopped(arguments: &ServeArguments, settings: &Settings) -> anyhow::Result<()> {
     let listen = settings.server.listen;
     // Before the long work, so that a port that is taken is known at once.
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve on {listen}"))?;
     let address = listener.local_addr()?;
     let tree = arguments.path.as_deref();
-    let app = App::start(&settings, tree).await?;
+    let app = App::start(settings, tree).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {
@@ -87,7 +95,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         eprint!("{}", what_next(address, &app));
     }
     serving.await??;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was indexed before can be searched while the tree is looked through again.
@@ -157,6 +165,29 @@ fn what_next(address: std::net::SocketAddr, app: &App) -> String {
          curl -s http://{address}/openapi.json\n",
         plugins.join(", ")
     )
+}
+
+async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCode> {
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} documents and tombstones, {eta} left")?);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let copied = copy_store(from, to, &progress).await;
+    bar.finish_and_clear();
+    let (what, was_there) = copied?;
+    println!(
+        "{}: {} documents, {} tombstones, {} roots, {} tasks, up to change {}; both stores have the same contents, {}",
+        if was_there { "nothing to copy" } else { "copied" },
+        what.documents,
+        what.tombstones,
+        what.roots,
+        what.tasks,
+        what.last_sequence,
+        what.digest
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) -> anyhow::Result<ExitCode> {

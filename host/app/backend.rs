@@ -11,14 +11,15 @@ use tokio_stream::wrappers::WatchStream;
 use super::{App, database, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, IndexRequest,
-    IndexStatus, KeyRequest, KeyStatus, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus,
-    PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
+    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
+    PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
+use crate::telemetry::HistoryFigures;
 
 /// Tasks that a list shows.
 const LISTED_TASKS: u32 = 100;
@@ -168,15 +169,32 @@ impl Backend for App {
             .boxed()
     }
 
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.ingest.followed().borrow().failure.is_some() {
-            problems.push("the index does not take changes at present; searches answer from what it has".to_owned());
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
+        self.parts_now().boxed()
+    }
+
+    fn database_pool(&self) -> Option<PoolUse> {
+        self.store.pool().map(|pool| PoolUse {
+            size: pool.size.into(),
+            idle: pool.idle.into(),
+            in_use: pool.in_use.into(),
+            max: pool.max.into(),
+            waiting: pool.waiting.into(),
+        })
+    }
+
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {
+        async move {
+            match &self.history {
+                Some(history) => history.read(&request).await.map(Some),
+                None => Ok(None),
+            }
         }
-        if self.runtime.registry().names(runtime::PluginKind::Strategy).is_empty() {
-            problems.push("no strategy is loaded: run `cargo xtask plugins` and build again, or give --plugins".into());
-        }
-        problems
+        .boxed()
+    }
+
+    fn history_figures(&self) -> Option<HistoryFigures> {
+        self.history.as_ref().map(|history| history.figures())
     }
 
     fn ready(&self) -> bool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::location::StoreLocation;
 use super::secret::Secret;
 use super::security::SecurityArguments;
 use super::settings::RetrievalMode;
@@ -29,6 +30,9 @@ pub enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look after stores.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Measure relevance on a judged collection.
     Eval {
         /// Folder with the corpus, the queries and the judgements.
@@ -116,6 +120,16 @@ fn rate(text: &str) -> Result<u32, String> {
     count.trim().parse().map_err(|_| "write a number of requests, such as 600/minute".to_owned())
 }
 
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Copy everything from one store into an empty one, and compare them. No server may use either meanwhile.
+    ///
+    /// A store is a server's data folder, `sqlite:FILE`, `postgres://…`, or `env:VARIABLE` for an environment
+    /// variable that holds one of these, which keeps a password off the command line. A copy that was interrupted
+    /// goes on when it is started again.
+    Copy { from: StoreLocation, to: StoreLocation },
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub struct ServeArguments {
     /// Folder to index; without it only posted documents are searched.
@@ -169,6 +183,8 @@ pub struct ServeArguments {
     pub shared: SharedArguments,
     #[command(flatten)]
     pub security: SecurityArguments,
+    #[command(flatten)]
+    pub telemetry: TelemetryArguments,
     /// What answers a query's look-ups: each host's own index, or the database [default: index].
     #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
     pub retrieval: Option<RetrievalMode>,
@@ -210,4 +226,21 @@ pub struct SharedArguments {
     /// Values of more bytes are compressed in Redis [default: 1024].
     #[arg(long, env = "CACHE_COMPRESSION_THRESHOLD", value_name = "BYTES")]
     pub cache_compression_threshold: Option<u64>,
+}
+
+/// Of what the server says about itself. The `OTEL_` variables are those of the OpenTelemetry specification.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TelemetryArguments {
+    /// Keep figures in the store, per minute for a day and per hour for a month [default: true].
+    #[arg(long, env = "CORSAC_HISTORY", value_name = "BOOLEAN")]
+    pub history: Option<bool>,
+    /// Send traces to this collector, such as `http://127.0.0.1:4318`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_endpoint: Option<Secret>,
+    /// Name of this server in traces [default: corsac].
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub otlp_service_name: Option<String>,
+    /// Share of the traces beginning here that are sent, 0 to 1 [default: 1].
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO")]
+    pub trace_ratio: Option<f64>,
 }

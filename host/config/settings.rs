@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
 use crate::config::file;
-use crate::config::{ConfigError, DatabaseSettings, RedisSettings, SecuritySettings, ServeArguments};
+use crate::config::{
+    ConfigError, DatabaseSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
@@ -24,6 +26,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
     pub security: SecuritySettings,
+    pub telemetry: TelemetrySettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -216,6 +219,7 @@ impl Settings {
         self.database.apply(&arguments.shared);
         self.redis.apply(&arguments.shared);
         self.security.apply(&arguments.security);
+        self.telemetry.apply(&arguments.telemetry);
         set(&mut self.cache.bytes, arguments.cache_bytes);
         set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
         for (namespace, seconds) in [
@@ -238,6 +242,7 @@ impl Settings {
         self.database.check()?;
         self.redis.check()?;
         self.security.check()?;
+        self.telemetry.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

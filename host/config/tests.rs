@@ -118,6 +118,8 @@ fn wrong_values_are_named() {
         ("[server]\nsearch_timeout_ms = \"soon\"\n", &[], "search_timeout_ms"),
         ("", &["--max-concurrent-searches", "0"], "server.max_concurrent_searches is 0, but must be from 1"),
         ("[plugins.x]\nmemory_bytes = 1\n", &[], "memory_bytes of a plugin is 1"),
+        ("[telemetry]\notlp_endpoint = \"https://x:4318\"\n", &[], "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("[telemetry]\nsample_ratio = 1.5\n", &[], "telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is 1.5"),
         ("[cache]\nother_ttl_seconds = 9000000000000000000\n", &[], "life time"),
     ] {
         let message = load_with_file(file, arguments).unwrap_err().to_string();

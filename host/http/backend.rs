@@ -1,6 +1,11 @@
 //! What the HTTP layer asks of the rest of the server, as one trait, and the words of its answers. The
 //! composition root implements it; tests implement it with a fake. Knows nothing of routes.
 
+/// The server itself.
+mod condition;
+
+pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolUse};
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -10,6 +15,7 @@ use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
+use crate::telemetry::HistoryFigures;
 
 /// All that is behind the routes. Methods that return at once must not block.
 pub trait Backend: Send + Sync + 'static {
@@ -58,8 +64,17 @@ pub trait Backend: Send + Sync + 'static {
     /// What the database says about itself; bounded in time.
     fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
 
-    /// What is wrong, one sentence each without internals; empty means healthy.
-    fn problems(&self) -> Vec<String>;
+    /// Every part and whether it works; within a second or so, whatever is away.
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>>;
+
+    /// Connections to a database that is shared.
+    fn database_pool(&self) -> Option<PoolUse>;
+
+    /// Figures of the past; none when they are not kept.
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>>;
+
+    /// How keeping figures of the past goes; none when they are not kept.
+    fn history_figures(&self) -> Option<HistoryFigures>;
 
     /// False until the first search can be answered, and again while stopping.
     fn ready(&self) -> bool;

@@ -15,13 +15,14 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use crate::access::Allowance;
 use crate::http::authorise::{self, Guard};
 use crate::http::cors::{self, Cors};
 use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
-use crate::telemetry::RouteMetrics;
+use crate::telemetry::{RouteMetrics, trace};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -82,6 +83,9 @@ where
         let id = client_id(request.headers()).unwrap_or_else(new_id);
         let method = name(request.method());
         let metrics = self.edge.metrics.clone();
+        let span =
+            trace::request(method, metrics.route(), id.to_str().unwrap_or_default(), || parent(request.headers()));
+        let around = span.clone();
         let in_flight = metrics.begin();
         let cors = self.edge.cors.clone();
         let granted = cors.grant(request.headers());
@@ -89,7 +93,7 @@ where
             Ok(allowance) => (allowance, Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind())),
             Err(answer) => (None, Err(answer)),
         };
-        Box::pin(async move {
+        let answering = async move {
             let handled = match handled {
                 Ok(handled) => handled.await,
                 Err(answer) => Ok(Ok(*answer)),
@@ -112,9 +116,11 @@ where
             cors.decorate(&mut response, granted);
             let elapsed = start.elapsed();
             metrics.answered(method, response.status().as_u16(), elapsed);
+            trace::answered(&span, response.status().as_u16());
             drop(in_flight);
             Ok(response)
-        })
+        };
+        Box::pin(answering.instrument(around))
     }
 }
 
@@ -135,6 +141,12 @@ fn with_id(mut response: Response, id: &HeaderValue) -> Response {
 
 fn problem_with_id(problem: Problem, id: &HeaderValue) -> Response {
     problem.render(id.to_str().unwrap_or_default())
+}
+
+/// The trace that the client says its request belongs to.
+fn parent(headers: &HeaderMap) -> Option<trace::Parent<'_>> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    Some(trace::Parent { trace: text("traceparent")?, state: text("tracestate").unwrap_or_default() })
 }
 
 /// The client's id when it is short and harmless in a log.

@@ -32,6 +32,7 @@ use super::*;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
+use crate::telemetry::HistoryFigures;
 
 /// Answers with `answer`, or with an error when the query's text asks for one.
 pub(super) struct Fake {
@@ -40,7 +41,10 @@ pub(super) struct Fake {
     pub(super) cache_status: Mutex<CacheStatus>,
     pub(super) cleared: Mutex<Vec<Option<String>>>,
     pub(super) ready: AtomicBool,
-    pub(super) problems: Mutex<Vec<String>>,
+    pub(super) parts: Mutex<Vec<PartStatus>>,
+    pub(super) database_away: AtomicBool,
+    pub(super) history: Mutex<Option<PastFigures>>,
+    pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
     pub(super) task: watch::Sender<TaskStatus>,
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
@@ -57,7 +61,10 @@ impl Default for Fake {
             cache_status: Mutex::new(CacheStatus::Miss),
             cleared: Mutex::default(),
             ready: AtomicBool::new(true),
-            problems: Mutex::default(),
+            database_away: AtomicBool::new(false),
+            parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
+            history: Mutex::default(),
+            asked_history: Mutex::default(),
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
             slow_started: tokio::sync::Semaphore::new(0),
@@ -75,6 +82,10 @@ pub(super) fn task_at(state: TaskState, files: u64) -> TaskStatus {
         finished_at: None,
         error: None,
     }
+}
+
+pub(super) fn part(name: &'static str, state: PartState, detail: &str) -> PartStatus {
+    PartStatus { name, state, detail: detail.into(), needed: false }
 }
 
 fn plugin() -> PluginStatus {
@@ -295,12 +306,28 @@ impl Backend for Fake {
     }
 
     fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
-        let away = self.problems.lock().iter().any(|problem| problem == SECRET);
+        let away = self.database_away.load(Ordering::SeqCst);
         async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(database()) } }.boxed()
     }
 
-    fn problems(&self) -> Vec<String> {
-        self.problems.lock().clone()
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
+        let parts = self.parts.lock().clone();
+        async { parts }.boxed()
+    }
+
+    fn database_pool(&self) -> Option<PoolUse> {
+        Some(PoolUse { size: 9, idle: 5, in_use: 4, max: 50, waiting: 1 })
+    }
+
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {
+        let away = request.host.as_deref() == Some("away");
+        self.asked_history.lock().push(request);
+        let past = self.history.lock().clone();
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(past) } }.boxed()
+    }
+
+    fn history_figures(&self) -> Option<HistoryFigures> {
+        None
     }
 
     fn ready(&self) -> bool {

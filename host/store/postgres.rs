@@ -5,12 +5,16 @@
 mod address;
 /// The pool and its bounds.
 mod connections;
+/// Rows in and out.
+mod copy;
 /// Statements that write documents.
 mod documents;
 /// What errors mean.
 mod failure;
 /// The change feed.
 mod feed;
+/// Figures of the past.
+mod history;
 /// Statements about API keys.
 mod keys;
 /// Rights that one host at a time has, and whether the server is there.
@@ -121,12 +125,6 @@ impl PostgresStore {
         self.max_content_bytes = limit;
         self
     }
-
-    /// For tests that look behind the trait.
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &sqlx::PgPool {
-        self.connections.pool()
-    }
 }
 
 /// Migrates on a connection of its own, which has no time limit on the server. Returns the database's identity.
@@ -173,6 +171,8 @@ macro_rules! call {
             .await
     };
 }
+
+use call;
 
 #[async_trait]
 impl DocumentStore for PostgresStore {
@@ -308,5 +308,7 @@ impl KeyStore for PostgresStore {
     }
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,12 @@
 //! The embedded backend: one SQLite file in write-ahead mode, one connection that writes, a few that
 //! read. Owns opening, migration, and what SQLite's errors mean; the statements are in its submodules.
 
+/// Rows in and out.
+mod copy;
 /// Statements about documents, roots and the sequence.
 mod documents;
+/// Statements about figures of the past.
+mod history;
 /// Statements about API keys.
 mod keys;
 /// How long operations take.

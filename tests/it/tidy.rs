@@ -53,6 +53,7 @@ fn each_layer_says_its_own_words() {
         ("usearch", &["index"]),
         ("tree_sitter", &["index"]),
         ("moka::", &["cache"]),
+        ("opentelemetry", &["telemetry"]),
         ("redis::", &["cache.rs", "cache/redis"]),
         ("std::env::var", &["config"]),
         ("crate::http", &["http", "app", "main.rs"]),

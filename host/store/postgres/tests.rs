@@ -58,12 +58,12 @@ fn database() -> String {
 }
 
 /// Runs a statement as nobody's host.
-async fn sql(store: &PostgresStore, statement: &'static str) {
+pub(super) async fn sql(store: &PostgresStore, statement: &'static str) {
     sqlx::query(statement).execute(store.pool()).await.unwrap();
 }
 
 /// Until it holds; how long that takes is not judged.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(found) = look().await {
             return found;
