@@ -5,6 +5,8 @@
 mod backend;
 /// The cache and its tiers.
 mod cache;
+/// What this host tells of the work of others.
+mod hosts;
 /// Which store a server has.
 mod store;
 
@@ -14,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -109,8 +110,7 @@ impl App {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
-        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
-        let period = Duration::from_secs(period);
+        let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
@@ -135,9 +135,11 @@ impl App {
 
     /// Searches may come from now on.
     pub async fn open(&self) -> Result<(), AppError> {
-        let last = self.store.roots().await?.into_iter().filter_map(|root| root.last_indexed).max();
-        let last = last.and_then(|last| OffsetDateTime::from_unix_timestamp(last).ok());
-        *self.last_indexed.write() = last.map(backend::rfc3339);
+        *self.last_indexed.write() = hosts::last_indexed(&*self.store).await?;
+        if self.ingest.is_shared() {
+            let (store, last_indexed) = (self.store.clone(), self.last_indexed.clone());
+            tokio::spawn(hosts::follow_last_indexed(store, last_indexed, self.closing.clone()));
+        }
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
@@ -220,6 +222,7 @@ async fn follow(
             let failed =
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
+            cache::rename(data).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index, ingest))
