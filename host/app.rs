@@ -5,8 +5,16 @@
 mod backend;
 /// The cache and its tiers.
 mod cache;
+/// What the store says about its database.
+mod database;
+/// Whether each part works.
+mod health;
+/// Figures of the past.
+mod history;
 /// What this host tells of the work of others.
 mod hosts;
+/// API keys between the parts.
+pub mod keys;
 /// Which store a server has.
 mod store;
 
@@ -19,8 +27,9 @@ use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
-use crate::config::{ConfigError, Settings, default_data_folder};
+use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -56,6 +65,14 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
+    #[error(
+        "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
+    )]
+    NoKey { address: std::net::SocketAddr, store: String },
+    #[error("there is no API key {0}: `corsac key list` shows those that there are")]
+    UnknownKey(String),
+    #[error(transparent)]
+    Key(#[from] AccessError),
     #[error("there is no store at {0}; give the data folder of a server, or `sqlite:FILE`")]
     NoStore(PathBuf),
     #[error("the store holds a copy that has not ended; run `corsac store copy` again with the same source")]
@@ -75,13 +92,17 @@ pub struct App {
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
     tree: Option<PathBuf>,
     /// RFC 3339: the last time that an indexing task ended well.
     last_indexed: Arc<RwLock<Option<String>>>,
     closing: CancellationToken,
     ready: AtomicBool,
     hosts: http::Hosts,
+    cors: http::Cors,
     drain: Duration,
+    store_probe: health::StoreProbe,
+    history: Option<history::History>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -102,10 +123,19 @@ impl App {
         let lock = lock(&data)?;
         let store = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
+        let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
+        let metrics = Arc::<Metrics>::default();
+        let host = store::host(&data)?;
+        let history = settings.telemetry.history.then(|| {
+            let (metrics, cache, index, store) = (metrics.clone(), cache.clone(), index.clone(), store.clone());
+            history::History::start(host, history::Sources { metrics, cache, index, store })
+        });
+        let database = if settings.database.url.is_some() { "postgresql" } else { "sqlite" };
+        let by_database = settings.index.retrieval == RetrievalMode::Postgres;
         let limits = ServiceLimits {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
@@ -114,19 +144,24 @@ impl App {
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
+        tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
             runtime,
             ingest,
             index,
             cache,
-            metrics: Arc::default(),
+            metrics,
+            store_probe: health::StoreProbe::new(store.clone(), database, by_database),
+            history,
             store,
+            keyring,
             tree,
             last_indexed: Arc::default(),
             closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
+            cors: http::Cors::new(&settings.security.cors_origins),
             drain: Duration::from_millis(settings.server.drain_ms),
             _watch: watch,
             _lock: lock,
@@ -172,7 +207,13 @@ impl App {
 
     /// The router over this server.
     pub fn router(self: &Arc<Self>) -> axum::Router {
-        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone(), hosts: self.hosts };
+        let options = http::Options {
+            metrics: self.metrics.clone(),
+            closing: self.closing.clone(),
+            hosts: self.hosts,
+            cors: self.cors.clone(),
+            keyring: Some(self.keyring.clone()),
+        };
         http::router(self.clone(), options)
     }
 
@@ -191,6 +232,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(history) = &self.history {
+            history.stop().await;
+        }
         self.store.close().await;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, copy_store, standard_plugins};
+use corsac::app::{App, copy_store, keys, standard_plugins};
 use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
@@ -48,6 +48,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             print!("{}", report.text);
             Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Key(command) => {
+            let printed = keys::run(command).await?;
+            eprint!("{}", printed.note);
+            print!("{}", printed.output);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Store(StoreCommand::Copy { from, to }) => copy(&from, &to).await,
         Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
     }
@@ -55,13 +61,20 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(arguments)?;
-    start_log(settings.server.log_format, &settings.server.log)?;
+    let log = start_log(settings.server.log_format, &settings.server.log, settings.telemetry.export().as_ref())?;
+    let served = serve_until_stopped(arguments, &settings).await;
+    tokio::task::spawn_blocking(move || log.finish()).await?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_until_stopped(arguments: &ServeArguments, settings: &Settings) -> anyhow::Result<()> {
     let listen = settings.server.listen;
     // Before the long work, so that a port that is taken is known at once.
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve on {listen}"))?;
     let address = listener.local_addr()?;
     let tree = arguments.path.as_deref();
-    let app = App::start(&settings, tree).await?;
+    let app = App::start(settings, tree).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {
@@ -82,7 +95,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         eprint!("{}", what_next(address, &app));
     }
     serving.await??;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was indexed before can be searched while the tree is looked through again.

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tracing::{Instrument, debug_span, field};
 
 use crate::cache::{Cache, Computed, Digest, Entry};
 use crate::index::{Index, Snapshot};
@@ -91,7 +92,11 @@ impl Service {
             frequent.count(&plan, &question, began);
         }
         let key = plan.key(&question);
-        if let Some(entry) = inner.cache.get(plan.namespace(), key).await {
+        let span = debug_span!("cache", namespace = plan.namespace(), hit = field::Empty);
+        let found = inner.cache.get(plan.namespace(), key).instrument(span.clone()).await;
+        span.record("hit", found.is_some());
+        drop(span);
+        if let Some(entry) = found {
             return Ok(Answer::from_cache(entry, CacheStatus::Hit, began));
         }
         let strategy = plan.strategy.clone();
@@ -134,13 +139,17 @@ impl Inner {
     async fn compute(&self, plan: &Plan, timings: &mut Timings) -> Result<Computed, SearchError> {
         let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings };
         // Whoever got no turn by then would hardly be answered in time either.
-        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire()).await;
+        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire());
+        let turn = turn.instrument(debug_span!("admit")).await;
         let Ok(Ok(_permit)) = turn else { return Err(SearchError::Overloaded) };
         stages.end("admit");
 
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, within));
-        let proposal = plan.strategy.propose(&plan.request.query, probes.clone()).await;
+        let span =
+            debug_span!("strategy", plugin = plan.strategy.label(), hits = field::Empty, degraded = field::Empty);
+        let proposing = plan.strategy.propose(&plan.request.query, probes.clone());
+        let proposal = proposing.instrument(span.clone()).await;
         let runs = probes.runs();
         let late = || runs.iter().any(|run| run.result == Err(RetrievalError::TimedOut));
         let Proposal { hits, strategies, degraded, reason } = proposal.map_err(|error| match error {
@@ -148,23 +157,29 @@ impl Inner {
             CallError::Internal(_) if late() => SearchError::TimedOut(within),
             error => blame(error, &plan.strategy),
         })?;
+        span.record("hits", hits.len()).record("degraded", !degraded.is_empty());
+        drop(span);
         stages.end("strategy");
 
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
-        let (window, candidates) = blocking(move || {
+        let gathering = blocking(move || {
             let window = Window::new(&snapshot, hits, runs);
             let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now());
             (window, candidates)
-        })
-        .await?;
-        let ranking = plan.rank(&window, candidates?).await?;
+        });
+        let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
+        let (window, candidates) = gathering.instrument(span.clone()).await?;
+        let candidates = candidates?;
+        span.record("candidates", candidates.count);
+        let ranking = plan.rank(&window, candidates).instrument(span).await?;
         stages.end("rank");
 
         let outcome = page::Outcome { window, ranking, strategies, degraded, reason };
         let took = stages.began.elapsed();
         let job = plan.clone();
-        let computed = blocking(move || page::render(&job, outcome, took)).await??;
+        let rendering = blocking(move || page::render(&job, outcome, took));
+        let computed = rendering.instrument(debug_span!("fetch")).await??;
         stages.end("fetch");
         Ok(computed)
     }

@@ -8,8 +8,14 @@ mod conformance;
 mod content;
 /// From one store to another.
 pub mod copy;
+/// Figures of the past.
+pub mod history;
+/// API keys.
+pub(crate) mod key;
 /// Rights that one host at a time has.
 mod lease;
+/// What a store says about itself.
+pub mod monitor;
 /// The shared backend.
 pub mod postgres;
 /// The embedded backend.
@@ -23,7 +29,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
+pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
+pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
@@ -89,8 +98,8 @@ pub trait DocumentStore: Send + Sync {
     /// The newest first.
     async fn tasks(&self, limit: u32) -> Result<Vec<Task>, StoreError>;
 
-    /// Marks every unfinished task as interrupted; for the start of a server, when none can be running.
-    /// Returns how many there were.
+    /// Marks every unfinished task of this host as interrupted; for its start, when none can be running. Those of
+    /// other hosts are for `adopt_tasks`. Returns how many there were.
     async fn interrupt_tasks(&self, message: &str) -> Result<u64, StoreError>;
 
     /// Marks unfinished tasks of hosts that are gone as interrupted and hands them out, each to one caller
@@ -123,9 +132,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore {}
+pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore {}
 
-impl<Backend: DocumentStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

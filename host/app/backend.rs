@@ -8,16 +8,18 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::App;
+use super::{App, database, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, IndexRequest, IndexStatus, PluginErrors,
-    PluginKind, PluginSource, PluginState, PluginStatus, PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
+    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
+    PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
+use crate::telemetry::HistoryFigures;
 
 /// Tasks that a list shows.
 const LISTED_TASKS: u32 = 100;
@@ -132,6 +134,19 @@ impl Backend for App {
         .boxed()
     }
 
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        keys::list(&self.keyring).boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        keys::create(&self.keyring, request).boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let id = id.to_owned();
+        async move { keys::revoke(&self.keyring, &id).await }.boxed()
+    }
+
     fn index(&self) -> IndexStatus {
         IndexStatus { stats: self.index.snapshot().stats(), last_indexed: self.last_indexed.read().clone() }
     }
@@ -149,15 +164,37 @@ impl Backend for App {
         async move { self.cache.clear(namespace.as_deref()).await }.boxed()
     }
 
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.ingest.followed().borrow().failure.is_some() {
-            problems.push("the index does not take changes at present; searches answer from what it has".to_owned());
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        async move { self.store.report().await.map(database::status).map_err(|error| database::failure(&error)) }
+            .boxed()
+    }
+
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
+        self.parts_now().boxed()
+    }
+
+    fn database_pool(&self) -> Option<PoolUse> {
+        self.store.pool().map(|pool| PoolUse {
+            size: pool.size.into(),
+            idle: pool.idle.into(),
+            in_use: pool.in_use.into(),
+            max: pool.max.into(),
+            waiting: pool.waiting.into(),
+        })
+    }
+
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {
+        async move {
+            match &self.history {
+                Some(history) => history.read(&request).await.map(Some),
+                None => Ok(None),
+            }
         }
-        if self.runtime.registry().names(runtime::PluginKind::Strategy).is_empty() {
-            problems.push("no strategy is loaded: run `cargo xtask plugins` and build again, or give --plugins".into());
-        }
-        problems
+        .boxed()
+    }
+
+    fn history_figures(&self) -> Option<HistoryFigures> {
+        self.history.as_ref().map(|history| history.figures())
     }
 
     fn ready(&self) -> bool {

@@ -20,14 +20,31 @@ const SQLITE: &str = "store.sqlite";
 const DATABASE: &str = "database";
 
 pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+    open_as(settings, data, || host_in(data)).await
+}
+
+/// For a command that works beside running servers and must not be taken for one of them.
+pub(super) async fn open_beside(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+    if settings.database.url.is_none() {
+        fs::create_dir_all(data).map_err(|error| unusable(data, &error))?;
+    }
+    open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await
+}
+
+async fn open_as(
+    settings: &Settings,
+    data: &Path,
+    host: impl FnOnce() -> std::io::Result<String>,
+) -> Result<Arc<dyn Store>, AppError> {
     let limit = settings.index.max_file_bytes.max(DEFAULT_MAX_CONTENT_BYTES);
     let database = &settings.database;
     let Some(url) = &database.url else {
         let store = SqliteStore::open(&data.join(SQLITE)).await?;
         refuse_half_copied(&store).await?;
+        let store = store.with_slow_from(Duration::from_millis(database.slow_query_ms));
         return Ok(Arc::new(store.with_max_content_bytes(limit)));
     };
-    let host = host(data).map_err(|error| unusable(data, &error))?;
+    let host = host().map_err(|error| unusable(data, &error))?;
     let store = PostgresStore::open(url.expose(), options(database, host)).await?;
     refuse_half_copied(&store).await?;
     Ok(Arc::new(store.with_max_content_bytes(limit)))
@@ -148,8 +165,13 @@ async fn keep_index(from: &Side, to: &Side) -> Result<(), AppError> {
     Ok(())
 }
 
+/// The name of this host, whatever its store.
+pub(super) fn host(data: &Path) -> Result<String, AppError> {
+    host_in(data).map_err(|error| unusable(data, &error))
+}
+
 /// A new name at the first start.
-fn host(data: &Path) -> std::io::Result<String> {
+fn host_in(data: &Path) -> std::io::Result<String> {
     let file = data.join(HOST);
     if let Some(host) = read(&file)? {
         return Ok(host);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tracing::{Instrument, debug_span, field};
+
 use super::namespace::{Namespace, count};
 use super::{
     Cache, Claim, Computed, Digest, Entry, Inner, Key, Lock, SharedKey, SharedTier, Source, Stored, Value, unix_ms,
@@ -153,8 +155,12 @@ impl Inner {
             let shared = self.shared_of(namespace).map(|shared| (shared, shared.key(&namespace.name, &digest)));
             let mut lock = None;
             if let Some((shared, key)) = &shared {
-                let found = match shared.get(key).await {
-                    Ok(None) => self.agree(shared, key, namespace, &mut lock).await,
+                let span = debug_span!("redis", hit = field::Empty);
+                let asked = shared.get(key).instrument(span.clone()).await;
+                span.record("hit", matches!(asked, Ok(Some(_))));
+                drop(span);
+                let found = match asked {
+                    Ok(None) => self.agree(shared, key, namespace, &mut lock).instrument(debug_span!("agree")).await,
                     Ok(found) => found,
                     Err(_away) => None,
                 };
@@ -219,7 +225,9 @@ impl Inner {
         }
         let refresh = Refresh { inner: self.clone(), key };
         let namespace = namespace.clone();
-        tokio::spawn(async move {
+        // A trace of its own: nobody waits for it.
+        let span = debug_span!(parent: None, "refresh", namespace = &*namespace.name);
+        let refreshing = async move {
             let inner = &refresh.inner;
             let shared = inner.shared_of(&namespace).map(|shared| (shared, shared.key(&namespace.name, &digest)));
             let mut lock = None;
@@ -249,7 +257,8 @@ impl Inner {
                 }
                 _ => tokio::time::sleep(REFRESH_PAUSE).await,
             }
-        });
+        };
+        tokio::spawn(refreshing.instrument(span));
     }
 
     /// Who computes a key that no host has: gives what another host has computed, or none, and then it is

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::location::StoreLocation;
 use super::secret::Secret;
+use super::security::SecurityArguments;
 use super::settings::RetrievalMode;
 use crate::telemetry::LogFormat;
 
@@ -26,6 +27,9 @@ pub enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Look after stores.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -46,6 +50,74 @@ pub enum Command {
 pub enum PluginCommand {
     /// Say what a component is and whether this host would load it.
     Check { file: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print it; it cannot be shown again.
+    Create {
+        /// Whose key it is, for people.
+        #[arg(long)]
+        name: String,
+        /// What it allows: `search`, `index`, `admin` (which implies the others), with commas between them.
+        #[arg(long)]
+        scope: String,
+        /// Days until it ends by itself; without it, never.
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u32>,
+        /// Requests that it allows, such as `600/minute`, or 0 for no limit; without it, what the server says for all.
+        #[arg(long, value_name = "COUNT/minute", value_parser = rate)]
+        rate: Option<u32>,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// List the keys.
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// End a key; running servers follow within seconds.
+    Revoke {
+        /// As `corsac key list` shows it.
+        id: String,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+}
+
+/// Which store a command works on. A server may be running over it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreArguments {
+    /// Configuration file of the server.
+    #[arg(long, env = "CORSAC_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the store, as the server was told.
+    #[arg(long, env = "CORSAC_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// The folder that the server serves, when it was told no data folder.
+    #[arg(long, value_name = "PATH")]
+    pub tree: Option<PathBuf>,
+    /// `postgres://…`, as the server was told.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+}
+
+impl StoreArguments {
+    /// As if a server were started with them.
+    pub fn as_serve(&self) -> ServeArguments {
+        ServeArguments {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            shared: SharedArguments { database_url: self.database_url.clone(), ..SharedArguments::default() },
+            ..ServeArguments::default()
+        }
+    }
+}
+
+/// `600/minute` or `600`.
+fn rate(text: &str) -> Result<u32, String> {
+    let count = text.strip_suffix("/minute").unwrap_or(text);
+    count.trim().parse().map_err(|_| "write a number of requests, such as 600/minute".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +181,10 @@ pub struct ServeArguments {
     pub max_file_bytes: Option<u64>,
     #[command(flatten)]
     pub shared: SharedArguments,
+    #[command(flatten)]
+    pub security: SecurityArguments,
+    #[command(flatten)]
+    pub telemetry: TelemetryArguments,
     /// What answers a query's look-ups: each host's own index, or the database [default: index].
     #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
     pub retrieval: Option<RetrievalMode>,
@@ -150,4 +226,21 @@ pub struct SharedArguments {
     /// Values of more bytes are compressed in Redis [default: 1024].
     #[arg(long, env = "CACHE_COMPRESSION_THRESHOLD", value_name = "BYTES")]
     pub cache_compression_threshold: Option<u64>,
+}
+
+/// Of what the server says about itself. The `OTEL_` variables are those of the OpenTelemetry specification.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TelemetryArguments {
+    /// Keep figures in the store, per minute for a day and per hour for a month [default: true].
+    #[arg(long, env = "CORSAC_HISTORY", value_name = "BOOLEAN")]
+    pub history: Option<bool>,
+    /// Send traces to this collector, such as `http://127.0.0.1:4318`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_endpoint: Option<Secret>,
+    /// Name of this server in traces [default: corsac].
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub otlp_service_name: Option<String>,
+    /// Share of the traces beginning here that are sent, 0 to 1 [default: 1].
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO")]
+    pub trace_ratio: Option<f64>,
 }

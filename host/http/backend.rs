@@ -1,14 +1,21 @@
 //! What the HTTP layer asks of the rest of the server, as one trait, and the words of its answers. The
 //! composition root implements it; tests implement it with a fake. Knows nothing of routes.
 
+/// The server itself.
+mod condition;
+
+pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolUse};
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::database::DatabaseStatus;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
+use crate::telemetry::HistoryFigures;
 
 /// All that is behind the routes. Methods that return at once must not block.
 pub trait Backend: Send + Sync + 'static {
@@ -37,6 +44,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The task now and at every change, until and including its end.
     fn watch_task(&self, id: &str) -> BoxFuture<'_, Result<BoxStream<'static, TaskStatus>, BackendError>>;
 
+    /// API keys, the oldest first.
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>>;
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>>;
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>>;
+
     fn index(&self) -> IndexStatus;
 
     /// How fresh an answer is that is given now.
@@ -47,8 +61,20 @@ pub trait Backend: Send + Sync + 'static {
     /// How much was dropped, here and beyond; none: all namespaces.
     fn clear_cache(&self, namespace: Option<String>) -> BoxFuture<'_, cache::Cleared>;
 
-    /// What is wrong, one sentence each without internals; empty means healthy.
-    fn problems(&self) -> Vec<String>;
+    /// What the database says about itself; bounded in time.
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>>;
+
+    /// Every part and whether it works; within a second or so, whatever is away.
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>>;
+
+    /// Connections to a database that is shared.
+    fn database_pool(&self) -> Option<PoolUse>;
+
+    /// Figures of the past; none when they are not kept.
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>>;
+
+    /// How keeping figures of the past goes; none when they are not kept.
+    fn history_figures(&self) -> Option<HistoryFigures>;
 
     /// False until the first search can be answered, and again while stopping.
     fn ready(&self) -> bool;
@@ -267,6 +293,48 @@ pub struct Freshness {
     pub checked: u64,
     /// The store is out of reach: other hosts may have written more than `latest`.
     pub stale: bool,
+}
+
+/// An API key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyStatus {
+    pub id: String,
+    pub name: String,
+    /// Of `search`, `index`, `admin`.
+    pub scopes: Vec<String>,
+    /// None: what the server says for all keys. 0: no limit.
+    pub rate_per_minute: Option<u32>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339; none: never.
+    pub expires_at: Option<String>,
+}
+
+/// What a new API key shall be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyRequest {
+    /// Whose key it is, for people.
+    #[schema(min_length = 1, max_length = 64)]
+    pub name: String,
+    /// Of `search`, `index`, `admin` (which implies the others).
+    #[schema(min_items = 1)]
+    pub scopes: Vec<String>,
+    /// Days until it ends by itself; never when left out.
+    #[schema(minimum = 1, maximum = 36500)]
+    pub expires_days: Option<u32>,
+    /// Requests a minute; what the server says for all keys when left out, no limit for 0.
+    #[schema(maximum = 10000000)]
+    pub rate_per_minute: Option<u32>,
+}
+
+/// An API key that was just made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedKey {
+    /// What clients send; it cannot be shown again.
+    pub key: String,
+    #[serde(flatten)]
+    pub status: KeyStatus,
 }
 
 /// The index as it stands.

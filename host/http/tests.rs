@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Keys, rates and pages of other origins.
+mod access;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -30,6 +32,7 @@ use super::*;
 use crate::cache;
 use crate::index::IndexStats;
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
+use crate::telemetry::HistoryFigures;
 
 /// Answers with `answer`, or with an error when the query's text asks for one.
 pub(super) struct Fake {
@@ -38,7 +41,10 @@ pub(super) struct Fake {
     pub(super) cache_status: Mutex<CacheStatus>,
     pub(super) cleared: Mutex<Vec<Option<String>>>,
     pub(super) ready: AtomicBool,
-    pub(super) problems: Mutex<Vec<String>>,
+    pub(super) parts: Mutex<Vec<PartStatus>>,
+    pub(super) database_away: AtomicBool,
+    pub(super) history: Mutex<Option<PastFigures>>,
+    pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
     pub(super) task: watch::Sender<TaskStatus>,
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
@@ -55,7 +61,10 @@ impl Default for Fake {
             cache_status: Mutex::new(CacheStatus::Miss),
             cleared: Mutex::default(),
             ready: AtomicBool::new(true),
-            problems: Mutex::default(),
+            database_away: AtomicBool::new(false),
+            parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
+            history: Mutex::default(),
+            asked_history: Mutex::default(),
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
             slow_started: tokio::sync::Semaphore::new(0),
@@ -75,6 +84,10 @@ pub(super) fn task_at(state: TaskState, files: u64) -> TaskStatus {
     }
 }
 
+pub(super) fn part(name: &'static str, state: PartState, detail: &str) -> PartStatus {
+    PartStatus { name, state, detail: detail.into(), needed: false }
+}
+
 fn plugin() -> PluginStatus {
     PluginStatus {
         name: "rank-fields".into(),
@@ -91,6 +104,49 @@ fn plugin() -> PluginStatus {
         p99_us: 90.0,
         memory_high_water_bytes: 1 << 20,
         last_error: None,
+    }
+}
+
+fn database() -> DatabaseStatus {
+    DatabaseStatus {
+        backend: "postgresql".into(),
+        version: "15.1".into(),
+        extensions: vec![Extension { name: "hypopg".into(), version: "1.3".into() }],
+        pool: Some(PoolStatus {
+            size: 10,
+            in_use: 9,
+            idle: 1,
+            max: 10,
+            waiting: 2,
+            usage_percent: 90.0,
+            warning: true,
+            warnings: 1,
+        }),
+        query_statistics: QueryStatistics { source: StatisticsSource::PgStatStatements, statements: vec![] },
+        slow_queries: SlowQueries { threshold_ms: 1000, queries: vec![] },
+        index_advice: vec![IndexAdvice {
+            table: "public.documents".into(),
+            columns: vec!["path".into()],
+            create: "CREATE INDEX CONCURRENTLY ON public.documents (path)".into(),
+            statement: "SELECT 1 FROM documents WHERE path = $1".into(),
+            helps: 1,
+            checked_by: CheckedBy::Hypopg,
+            cost_before: 1218.0,
+            cost_after: 8.06,
+        }],
+        unused_indexes: vec![],
+        notes: vec![],
+    }
+}
+
+fn key() -> KeyStatus {
+    KeyStatus {
+        id: "0a1b".into(),
+        name: "test".into(),
+        scopes: vec!["search".into()],
+        rate_per_minute: None,
+        created_at: "2026-01-01T00:00:00Z".into(),
+        expires_at: None,
     }
 }
 
@@ -209,6 +265,22 @@ impl Backend for Fake {
         async { found.ok_or(missing) }.boxed()
     }
 
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        async { Ok(vec![key()]) }.boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        let KeyRequest { name, scopes, rate_per_minute, .. } = request;
+        let status = KeyStatus { name, scopes, rate_per_minute, ..key() };
+        async { Ok(CreatedKey { key: "corsac_0a1b_ff".into(), status }) }.boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let missing = BackendError::NotFound { kind: "API key", name: id.to_owned() };
+        let outcome = if id == "0a1b" { Ok(()) } else { Err(missing) };
+        async { outcome }.boxed()
+    }
+
     fn index(&self) -> IndexStatus {
         let stats = IndexStats {
             documents: 1250,
@@ -233,8 +305,29 @@ impl Backend for Fake {
         async { cache::Cleared { entries: 3, shared: 2, hosts: 1 } }.boxed()
     }
 
-    fn problems(&self) -> Vec<String> {
-        self.problems.lock().clone()
+    fn database(&self) -> BoxFuture<'_, Result<DatabaseStatus, BackendError>> {
+        let away = self.database_away.load(Ordering::SeqCst);
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(database()) } }.boxed()
+    }
+
+    fn parts(&self) -> BoxFuture<'_, Vec<PartStatus>> {
+        let parts = self.parts.lock().clone();
+        async { parts }.boxed()
+    }
+
+    fn database_pool(&self) -> Option<PoolUse> {
+        Some(PoolUse { size: 9, idle: 5, in_use: 4, max: 50, waiting: 1 })
+    }
+
+    fn history(&self, request: HistoryRequest) -> BoxFuture<'_, Result<Option<PastFigures>, BackendError>> {
+        let away = request.host.as_deref() == Some("away");
+        self.asked_history.lock().push(request);
+        let past = self.history.lock().clone();
+        async move { if away { Err(BackendError::Unavailable(SECRET.into())) } else { Ok(past) } }.boxed()
+    }
+
+    fn history_figures(&self) -> Option<HistoryFigures> {
+        None
     }
 
     fn ready(&self) -> bool {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
+use tracing::{Instrument, debug_span, field};
 
 use crate::index::Snapshot;
 use crate::query::{Hits, Probe, RetrievalError, Scope};
@@ -41,12 +42,28 @@ impl ProbeRunner {
         let began = Instant::now();
         let (snapshot, scope, deadline, job) =
             (self.snapshot.clone(), self.scope.clone(), self.deadline, probe.clone());
+        let span = debug_span!("probe", kind = probe.kind().name(), hits = field::Empty, error = field::Empty);
         // A probe that panics is one failed leg, not a failed query.
         let result = tokio::task::spawn_blocking(move || snapshot.probe(&job, &scope, deadline))
+            .instrument(span.clone())
             .await
             .unwrap_or_else(|_| Err(RetrievalError::Unavailable("the index failed on this probe".into())));
+        match &result {
+            Ok(hits) => span.record("hits", hits.len()),
+            Err(error) => span.record("error", word(error)),
+        };
         self.runs.lock().push(ProbeRun { probe, result: result.clone(), took: began.elapsed() });
         result
+    }
+}
+
+/// Without its text, which may quote what was searched for.
+fn word(error: &RetrievalError) -> &'static str {
+    match error {
+        RetrievalError::BadProbe(_) => "bad-probe",
+        RetrievalError::Unavailable(_) => "unavailable",
+        RetrievalError::TimedOut => "timed-out",
+        RetrievalError::LimitExceeded(_) => "limit-exceeded",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The shared backend: PostgreSQL, which many hosts use at once. Owns opening, migration and the trait; the
 //! statements are in its submodules. Needs sessions: a pooler in front must not change them between transactions.
 
+/// What a URL may say.
+mod address;
 /// The pool and its bounds.
 mod connections;
 /// Rows in and out.
@@ -11,9 +13,13 @@ mod documents;
 mod failure;
 /// The change feed.
 mod feed;
+/// Figures of the past.
+mod history;
+/// Statements about API keys.
+mod keys;
 /// Rights that one host at a time has, and whether the server is there.
 mod leases;
-/// How long statements take.
+/// How the database fares: how long statements take, plans, advice.
 mod monitor;
 /// Statements about roots, and those that remove.
 mod roots;
@@ -23,7 +29,6 @@ mod rows;
 mod tasks;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,10 +37,11 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, PoolFigures, Root, StoreError,
-    StoredChange, Task, Upserted, version,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, KeyStore, Lease, MonitoredStore, NewDocument,
+    PoolFigures, Root, StoreError, StoredChange, StoredKey, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
+use crate::store::monitor::DatabaseReport;
 use connections::{BULK, CALL, Connections, GREETING};
 use failure::{failure, migration_failure};
 use feed::Listener;
@@ -98,7 +104,7 @@ impl PostgresStore {
     /// several hosts may do so at once. `url` may hold a password, which no error quotes.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let connect =
-            connect_options(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
+            address::parse(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
         let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));
@@ -119,24 +125,6 @@ impl PostgresStore {
         self.max_content_bytes = limit;
         self
     }
-
-    /// For sibling modules and tests with statements of their own; `call!` is the bounded way.
-    #[allow(dead_code, reason = "not every build has a sibling that needs it")]
-    pub(super) fn pool(&self) -> &sqlx::PgPool {
-        self.connections.pool()
-    }
-}
-
-/// What is wrong with a URL may be a part of its password.
-fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let unreadable = || {
-        let form = "postgres://user:password@host:5432/database?sslmode=verify-full";
-        StoreError::Unavailable(format!("the database's URL is not of the form {form}"))
-    };
-    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return Err(unreadable());
-    }
-    PgConnectOptions::from_str(url).map_err(|_| unreadable())
 }
 
 /// Migrates on a connection of its own, which has no time limit on the server. Returns the database's identity.
@@ -298,7 +286,29 @@ impl DocumentStore for PostgresStore {
     }
 }
 
+#[async_trait]
+impl MonitoredStore for PostgresStore {
+    async fn report(&self) -> Result<DatabaseReport, StoreError> {
+        self.connections.monitor().report(self.connections.figures()).await
+    }
+}
+
+#[async_trait]
+impl KeyStore for PostgresStore {
+    async fn add_key(&self, key: &StoredKey) -> Result<(), StoreError> {
+        call!(self, CALL, |session| keys::add(session, key))
+    }
+
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        call!(self, CALL, |session| keys::list(session))
+    }
+
+    async fn remove_key(&self, id: &str) -> Result<bool, StoreError> {
+        call!(self, CALL, |session| keys::remove(session, id))
+    }
+}
+
 #[cfg(test)]
-mod faults;
+mod fault_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,12 @@
 mod copy;
 /// Statements about documents, roots and the sequence.
 mod documents;
+/// Statements about figures of the past.
+mod history;
+/// Statements about API keys.
+mod keys;
+/// How long operations take.
+mod monitor;
 /// Statements about tasks.
 mod tasks;
 
@@ -21,12 +27,16 @@ use super::{
     Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
+use crate::store::monitor::StatementLog;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Readers at once; more would only queue for the same disk and page cache.
 const READERS: u32 = 4;
+
+/// Operations that take longer are slow, unless `with_slow_from` says otherwise.
+const SLOW_FROM: Duration = Duration::from_secs(1);
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("host/store/sqlite/migrations");
 
@@ -35,6 +45,7 @@ pub struct SqliteStore {
     /// One connection: writers queue here instead of failing with "database is locked".
     writer: SqlitePool,
     readers: SqlitePool,
+    log: StatementLog,
     max_content_bytes: u64,
 }
 
@@ -57,7 +68,7 @@ impl SqliteStore {
         MIGRATIONS.run(&writer).await.map_err(|error| opening_failed(file, migration_failure(error)))?;
         let readers =
             pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(opening)?;
-        Ok(Self { writer, readers, max_content_bytes: DEFAULT_MAX_CONTENT_BYTES })
+        Ok(Self { writer, readers, log: StatementLog::new(SLOW_FROM), max_content_bytes: DEFAULT_MAX_CONTENT_BYTES })
     }
 
     /// Sets the largest text of one document.
@@ -65,50 +76,56 @@ impl SqliteStore {
         self.max_content_bytes = limit;
         self
     }
+
+    /// Sets from when on an operation is recorded as slow.
+    pub fn with_slow_from(mut self, slow_from: Duration) -> Self {
+        self.log = StatementLog::new(slow_from);
+        self
+    }
 }
 
 #[async_trait]
 impl DocumentStore for SqliteStore {
     async fn register_root(&self, path: &str, name: &str) -> Result<Root, StoreError> {
-        documents::register_root(&self.writer, path, name).await.map_err(failure)
+        self.timed("register_root", documents::register_root(&self.writer, path, name)).await.map_err(failure)
     }
 
     async fn roots(&self) -> Result<Vec<Root>, StoreError> {
-        documents::roots(&self.readers).await.map_err(failure)
+        self.timed("roots", documents::roots(&self.readers)).await.map_err(failure)
     }
 
     async fn mark_indexed(&self, root: u64, at: i64) -> Result<(), StoreError> {
-        documents::mark_indexed(&self.writer, root, at).await.map_err(failure)
+        self.timed("mark_indexed", documents::mark_indexed(&self.writer, root, at)).await.map_err(failure)
     }
 
     async fn remove_root(&self, root: u64) -> Result<u64, StoreError> {
-        documents::remove_root(&self.writer, root).await.map_err(failure)
+        self.timed("remove_root", documents::remove_root(&self.writer, root)).await.map_err(failure)
     }
 
     async fn upsert(&self, documents: Vec<NewDocument>) -> Result<Vec<Upserted>, StoreError> {
         version::check(&documents, self.max_content_bytes)?;
         let encoded = version::encode(documents).await?;
-        documents::upsert(&self.writer, encoded).await.map_err(failure)
+        self.timed("upsert", documents::upsert(&self.writer, encoded)).await.map_err(failure)
     }
 
     async fn remove(&self, root: u64, paths: &[String]) -> Result<u64, StoreError> {
-        documents::remove(&self.writer, root, paths).await.map_err(failure)
+        self.timed("remove", documents::remove(&self.writer, root, paths)).await.map_err(failure)
     }
 
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<StoredChange>, StoreError> {
-        documents::changes(&self.readers, after, limit).await.map_err(failure)
+        self.timed("changes", documents::changes(&self.readers, after, limit)).await.map_err(failure)
     }
 
     async fn last_sequence(&self) -> Result<u64, StoreError> {
-        documents::last_sequence(&self.readers).await.map_err(failure)
+        self.timed("last_sequence", documents::last_sequence(&self.readers)).await.map_err(failure)
     }
 
     async fn fingerprints(&self, root: u64) -> Result<HashMap<String, Fingerprint>, StoreError> {
-        documents::fingerprints(&self.readers, root).await.map_err(failure)
+        self.timed("fingerprints", documents::fingerprints(&self.readers, root)).await.map_err(failure)
     }
 
     async fn document(&self, root: u64, path: &str) -> Result<Option<DocumentVersion>, StoreError> {
-        match documents::document(&self.readers, root, path).await.map_err(failure)? {
+        match self.timed("document", documents::document(&self.readers, root, path)).await.map_err(failure)? {
             Some(StoredChange::Upsert(version)) => Ok(Some(version)),
             Some(StoredChange::Damaged { path, reason, .. }) => Err(StoreError::DamagedDocument { path, reason }),
             Some(StoredChange::Remove { .. }) | None => Ok(None),
@@ -116,27 +133,27 @@ impl DocumentStore for SqliteStore {
     }
 
     async fn mark_damaged(&self, document: u64) -> Result<(), StoreError> {
-        documents::mark_damaged(&self.writer, document).await.map_err(failure)
+        self.timed("mark_damaged", documents::mark_damaged(&self.writer, document)).await.map_err(failure)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        documents::counts(&self.readers).await.map_err(failure)
+        self.timed("counts", documents::counts(&self.readers)).await.map_err(failure)
     }
 
     async fn save_task(&self, task: &Task) -> Result<(), StoreError> {
-        tasks::save(&self.writer, task).await.map_err(failure)
+        self.timed("save_task", tasks::save(&self.writer, task)).await.map_err(failure)
     }
 
     async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
-        tasks::get(&self.readers, id).await.map_err(failure)
+        self.timed("task", tasks::get(&self.readers, id)).await.map_err(failure)
     }
 
     async fn tasks(&self, limit: u32) -> Result<Vec<Task>, StoreError> {
-        tasks::list(&self.readers, limit).await.map_err(failure)
+        self.timed("tasks", tasks::list(&self.readers, limit)).await.map_err(failure)
     }
 
     async fn interrupt_tasks(&self, message: &str) -> Result<u64, StoreError> {
-        tasks::interrupt(&self.writer, message).await.map_err(failure)
+        self.timed("interrupt_tasks", tasks::interrupt(&self.writer, message)).await.map_err(failure)
     }
 
     async fn adopt_tasks(&self, _message: &str) -> Result<Vec<Task>, StoreError> {
@@ -221,6 +238,12 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             check(std::sync::Arc::new(open(&folder).await)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn keys_conform() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::store::key::conforms(std::sync::Arc::new(open(&folder).await)).await;
     }
 
     #[tokio::test]

@@ -1,6 +1,13 @@
 //! Figures that other layers already keep: read when somebody scrapes, never counted twice. The labels
 //! are names of loaded plugins and of cache namespaces, so their number is bounded by what is loaded.
 
+/// The server as a whole.
+mod server;
+/// The tier of the cache that hosts share.
+mod shared;
+
+pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +24,10 @@ pub struct IndexFigures {
     /// Bytes on disk.
     pub bytes: u64,
     pub generation: u64,
+    /// Changes of the store, as far as this host knows of them, that searches do not see yet.
+    pub lag: u64,
+    /// The store has not been heard for a while.
+    pub stale: bool,
 }
 
 /// Counts of one version of one plugin.
@@ -36,6 +47,7 @@ pub struct Readings {
     pub index: IndexFigures,
     pub plugins: Vec<PluginFigures>,
     pub cache: cache::Figures,
+    pub server: ServerFigures,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -61,6 +73,10 @@ impl Readings {
         self.add_index(&mut registry);
         self.add_plugins(&mut registry);
         self.add_cache(&mut registry);
+        if let Some(shared) = &self.cache.shared {
+            shared::add(shared, &mut registry);
+        }
+        self.server.add(&mut registry);
         registry
     }
 
@@ -70,6 +86,8 @@ impl Readings {
         gauge("index_chunks", "Live chunks", self.index.chunks);
         gauge("index_size_bytes", "Bytes of all indexes on disk", self.index.bytes);
         gauge("index_generation", "Store sequence that searches see", self.index.generation);
+        gauge("index_lag", "Changes of the store that searches do not see yet", self.index.lag);
+        gauge("index_stale", "1 while the store is out of reach, so that lag is not known", self.index.stale.into());
     }
 
     fn add_plugins(&self, registry: &mut Registry) {
@@ -79,7 +97,7 @@ impl Readings {
         for figures in &self.plugins {
             let plugin = Plugin { plugin: figures.plugin.clone() };
             calls.get_or_create(&plugin).inc_by(figures.calls);
-            memory.get_or_create(&plugin).set(figures.memory_high_water_bytes.try_into().unwrap_or(i64::MAX));
+            memory.get_or_create(&plugin).set(whole(figures.memory_high_water_bytes));
             for (kind, count) in &figures.errors {
                 errors.get_or_create(&PluginError { plugin: figures.plugin.clone(), kind }).inc_by(*count);
             }
@@ -120,8 +138,18 @@ impl Readings {
 
 fn register_gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
     let gauge: Gauge = Gauge::default();
-    gauge.set(value.try_into().unwrap_or(i64::MAX));
+    gauge.set(whole(value));
     registry.register(name, help, gauge);
+}
+
+fn register_counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let counter: Counter = Counter::default();
+    counter.inc_by(value);
+    registry.register(name, help, counter);
+}
+
+fn whole(value: u64) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -136,7 +164,7 @@ mod tests {
         let namespace =
             cache::NamespaceFigures { namespace: "syntax".into(), hits: 8, misses: 2, ..Default::default() };
         let readings = Readings {
-            index: IndexFigures { documents: 12, chunks: 34, bytes: 56, generation: 78 },
+            index: IndexFigures { documents: 12, chunks: 34, bytes: 56, generation: 78, lag: 3, stale: true },
             plugins: vec![PluginFigures {
                 plugin: "rank-fields@0.1.0".into(),
                 calls: 5,
@@ -150,11 +178,14 @@ mod tests {
                 capacity_bytes: 1000,
                 shared: None,
             },
+            ..Readings::default()
         };
         let text = Metrics::default().render(&readings).unwrap();
         for line in [
             "corsac_index_documents 12",
             "corsac_index_generation 78",
+            "corsac_index_lag 3",
+            "corsac_index_stale 1",
             r#"corsac_plugin_calls_total{plugin="rank-fields@0.1.0"} 5"#,
             r#"corsac_plugin_errors_total{plugin="rank-fields@0.1.0",kind="trap"} 1"#,
             r#"corsac_plugin_memory_high_water_bytes{plugin="rank-fields@0.1.0"} 65536"#,

@@ -1,96 +1,41 @@
-//! Percentiles of durations in constant memory: an HDR histogram with three significant digits, split
-//! over a few locks so that recording on many threads does not queue.
+//! Percentiles of durations in constant memory: a distribution split over a few locks, so that recording
+//! on many threads does not queue.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use parking_lot::Mutex;
+
+use super::distribution::{Distribution, LatencyFigures};
 
 /// Locks; arbitrary, a little above the number of threads that record at the same instant.
 const SHARDS: usize = 4;
-/// Longest duration that is told apart from longer ones, in microseconds.
-const LONGEST: u64 = 120_000_000;
-
-/// Summary of all durations that were recorded, in milliseconds; zeros when there are none.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LatencyFigures {
-    pub count: u64,
-    pub total: f64,
-    pub mean: f64,
-    pub p50: f64,
-    pub p95: f64,
-    pub p99: f64,
-    pub max: f64,
-}
-
-#[derive(Default)]
-struct Shard {
-    /// None when the bounds were refused, which the test excludes; then nothing is recorded.
-    histogram: Option<Histogram<u32>>,
-    /// Exact, unlike the sum of the histogram's buckets.
-    total: Duration,
-}
 
 /// Records durations; shared by reference between threads.
+#[derive(Default)]
 pub struct Latency {
-    shards: [Mutex<Shard>; SHARDS],
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        let shard = || Mutex::new(Shard { histogram: histogram(), total: Duration::ZERO });
-        Self { shards: std::array::from_fn(|_| shard()) }
-    }
+    shards: [Mutex<Distribution>; SHARDS],
 }
 
 impl Latency {
     /// Takes one duration in; microseconds count, more than two minutes count as two minutes.
     pub fn record(&self, duration: Duration) {
-        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let mut shard = self.shards[shard_of_this_thread()].lock();
-        shard.total += duration;
-        if let Some(histogram) = &mut shard.histogram {
-            histogram.saturating_record(microseconds.clamp(1, LONGEST));
-        }
+        self.shards[shard_of_this_thread()].lock().record(duration);
     }
 
     /// What was recorded so far. Percentiles are exact to three significant digits.
     pub fn figures(&self) -> LatencyFigures {
-        Self::figures_of([self])
+        Self::distribution_of([self]).figures()
     }
 
     /// As if everything had been recorded in one place.
-    pub fn figures_of<'a>(latencies: impl IntoIterator<Item = &'a Latency>) -> LatencyFigures {
-        let Some(mut sum) = histogram() else { return LatencyFigures::default() };
-        let mut total = Duration::ZERO;
+    pub fn distribution_of<'a>(latencies: impl IntoIterator<Item = &'a Latency>) -> Distribution {
+        let mut sum = Distribution::default();
         for shard in latencies.into_iter().flat_map(|latency| &latency.shards) {
-            let shard = shard.lock();
-            total += shard.total;
-            // Equal bounds, so adding cannot fail.
-            if let Some(histogram) = &shard.histogram {
-                let _ = sum.add(histogram);
-            }
+            sum.add(&shard.lock());
         }
-        if sum.is_empty() {
-            return LatencyFigures::default();
-        }
-        let milliseconds = |microseconds: u64| microseconds as f64 / 1000.0;
-        let total = total.as_secs_f64() * 1000.0;
-        LatencyFigures {
-            count: sum.len(),
-            total,
-            mean: total / sum.len() as f64,
-            p50: milliseconds(sum.value_at_quantile(0.50)),
-            p95: milliseconds(sum.value_at_quantile(0.95)),
-            p99: milliseconds(sum.value_at_quantile(0.99)),
-            max: milliseconds(sum.max()),
-        }
+        sum
     }
-}
-
-fn histogram() -> Option<Histogram<u32>> {
-    Histogram::new_with_bounds(1, LONGEST, 3).ok()
 }
 
 fn shard_of_this_thread() -> usize {
@@ -133,7 +78,7 @@ mod tests {
             }
         });
         two.record(Duration::from_millis(30));
-        let figures = Latency::figures_of([&one, &two]);
+        let figures = Latency::distribution_of([&one, &two]).figures();
         assert_eq!(figures.count, 801);
         close(figures.total, 8030.0);
         close(figures.max, 30.0);

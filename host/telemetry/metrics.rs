@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -16,8 +16,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::cache::Source;
+use crate::telemetry::distribution::{Distribution, LatencyFigures};
 use crate::telemetry::exposition::Readings;
-use crate::telemetry::latency::{Latency, LatencyFigures};
+use crate::telemetry::latency::Latency;
+use crate::telemetry::recent::Recent;
 
 /// Strategies that get a label of their own; further ones count as `other`. Bounds the number of time
 /// series when plugins come and go for months.
@@ -56,6 +58,11 @@ struct Stage {
     stage: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
 type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// 50 µs to 26 s, each bucket twice the one before.
@@ -72,8 +79,29 @@ pub struct Metrics {
     searches: Family<Search, Counter>,
     search_durations: Histograms<Strategy>,
     search_failures: Family<Failure, Counter>,
+    refusals: Family<Refused, Counter>,
     stage_durations: Histograms<Stage>,
     strategies: RwLock<HashMap<Box<str>, Arc<StrategyMetrics>>>,
+    totals: Arc<Totals>,
+    recent_hits: Recent,
+}
+
+/// Sums over all labels.
+#[derive(Default)]
+struct Totals {
+    requests: AtomicU64,
+    request_errors: AtomicU64,
+    search_errors: AtomicU64,
+}
+
+/// Requests of any kind since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestFigures {
+    pub requests: u64,
+    /// Answered with a status of 500 or more.
+    pub request_errors: u64,
+    /// Searches without an answer.
+    pub search_errors: u64,
 }
 
 struct StrategyMetrics {
@@ -115,6 +143,7 @@ impl Default for Metrics {
         let searches = Family::default();
         let search_durations: Histograms<Strategy> = Family::new_with_constructor(durations);
         let search_failures = Family::default();
+        let refusals = Family::default();
         let stage_durations: Histograms<Stage> = Family::new_with_constructor(durations);
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
         registry.register_with_unit(
@@ -132,6 +161,7 @@ impl Default for Metrics {
             search_durations.clone(),
         );
         registry.register("search_failures", "Searches without an answer, by problem code", search_failures.clone());
+        registry.register("refusals", "Requests refused for their API key, scope or rate, by reason", refusals.clone());
         registry.register_with_unit(
             "search_stage_duration",
             "Time of one stage of an answer",
@@ -146,8 +176,11 @@ impl Default for Metrics {
             searches,
             search_durations,
             search_failures,
+            refusals,
             stage_durations,
             strategies: RwLock::default(),
+            totals: Arc::default(),
+            recent_hits: Recent::default(),
         }
     }
 }
@@ -161,6 +194,7 @@ impl Metrics {
             succeeded: self.requests.get_or_create_owned(&Request { route, method: "POST", status: 200 }),
             durations: self.request_durations.get_or_create_owned(&Route { route }),
             in_flight: self.in_flight.clone(),
+            totals: self.totals.clone(),
         }
     }
 
@@ -170,6 +204,11 @@ impl Metrics {
         metrics.by_source[source as usize].inc();
         metrics.durations.observe(elapsed.as_secs_f64());
         metrics.latency.record(elapsed);
+        if source == Source::Hit
+            && let Some((_, took)) = stages.first()
+        {
+            self.recent_hits.record(*took);
+        }
         if source.is_hit() {
             return;
         }
@@ -180,13 +219,39 @@ impl Metrics {
 
     /// Counts a search that failed; `code` is the problem's code.
     pub fn search_failed(&self, code: &'static str) {
+        self.totals.search_errors.fetch_add(1, Ordering::Relaxed);
         self.search_failures.get_or_create(&Failure { code }).inc();
+    }
+
+    /// Counts a request that was not let in; `reason` is one of a few words.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refused { reason }).inc();
+    }
+
+    /// Milliseconds that finding an answer in the cache took lately, from the validated request on.
+    pub fn recent_hit_time(&self) -> f64 {
+        self.recent_hits.mean()
+    }
+
+    pub fn request_figures(&self) -> RequestFigures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Totals { requests, request_errors, search_errors } = &*self.totals;
+        RequestFigures {
+            requests: read(requests),
+            request_errors: read(request_errors),
+            search_errors: read(search_errors),
+        }
+    }
+
+    /// All search times since the start, over all strategies.
+    pub fn search_times(&self) -> Distribution {
+        Latency::distribution_of(self.strategies.read().values().map(|metrics| &metrics.latency))
     }
 
     pub fn search_figures(&self) -> SearchFigures {
         let strategies = self.strategies.read();
         let count = |source: Source| strategies.values().map(|metrics| metrics.by_source[source as usize].get()).sum();
-        let latency = Latency::figures_of(strategies.values().map(|metrics| &metrics.latency));
+        let latency = Latency::distribution_of(strategies.values().map(|metrics| &metrics.latency)).figures();
         let mut by_strategy: Vec<_> =
             strategies.iter().map(|(name, metrics)| (name.to_string(), metrics.latency.figures())).collect();
         by_strategy.sort_by(|left, right| left.0.cmp(&right.0));
@@ -234,9 +299,15 @@ pub struct RouteMetrics {
     succeeded: Counter,
     durations: Histogram,
     in_flight: Gauge<i64, AtomicI64>,
+    totals: Arc<Totals>,
 }
 
 impl RouteMetrics {
+    /// The route's pattern.
+    pub fn route(&self) -> &'static str {
+        self.route
+    }
+
     /// One more request in flight, until the guard is dropped.
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
@@ -251,6 +322,10 @@ impl RouteMetrics {
             self.requests.get_or_create(&Request { route: self.route, method, status }).inc();
         }
         self.durations.observe(elapsed.as_secs_f64());
+        self.totals.requests.fetch_add(1, Ordering::Relaxed);
+        if status >= 500 {
+            self.totals.request_errors.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

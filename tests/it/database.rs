@@ -1,155 +1,144 @@
-//! A server over PostgreSQL: what it keeps there, what it does while the database is away, and how a store moves
-//! between the two backends.
+//! What a server says about its database over HTTP, for both kinds of store and when the database is away.
 
-use std::process::Command;
+use std::time::Duration;
 
-use serde_json::json;
+use corsac::config::Secret;
+use serde_json::{Value, json};
 use services::{Postgres, PostgresKind};
+use sqlx::{Connection, PgConnection};
 
-use crate::support::client::{Client, wait_for};
-use crate::support::server::{Process, corsac, data_folder};
+use crate::support::client::wait_for;
+use crate::support::server::Local;
 use crate::support::tree::Tree;
 
-async fn post(client: &Client, path: &str, content: &str) {
-    let reply = client.post("/api/documents", json!({"documents": [{"path": path, "content": content}]})).await;
-    assert_eq!(reply.status, 200, "{}", reply.text());
-}
-
-async fn finds(client: &Client, word: &str, path: &str) {
-    wait_for("the document to be found", async || {
-        let answer = client.query("semantic", word).await;
-        let first = answer["results"].get(0)?;
-        first.to_string().contains(path).then_some(())
+async fn serve(tree: &Tree, url: &str) -> Local {
+    let url = Secret::new(url);
+    Local::start(tree, |settings| {
+        settings.database.url = Some(url);
+        settings.database.pool_size = 2;
+        settings.database.max_overflow = 3;
+        settings.database.pool_timeout_seconds = 2;
+        settings.database.slow_query_ms = 1;
     })
-    .await;
+    .await
 }
 
-#[tokio::test]
-async fn a_database_outlives_its_hosts() {
+async fn post(server: &Local, content: &str) -> u16 {
+    let documents = json!({"documents": [{"path": "posted.md", "content": content}]});
+    server.post("/api/documents", documents).await.status
+}
+
+/// The report is made anew after a few seconds: what was expected comes then.
+async fn until(server: &Local, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    wait_for(what, async || {
+        let database = server.get("/api/search/database").await.json();
+        holds(&database).then_some(database)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_waits_is_shown_with_its_plan() {
+    let tree = Tree::of(&[("a.md", "# Alpha\n")]);
     let url = Postgres::shared(PostgresKind::Debian).database();
-    let arguments = ["--database-url", &url];
-    let first = data_folder();
-    let server = Process::serve(first.path(), &arguments).await;
-    server.started().await;
-    post(&server, "posted/a.md", "quokkas eat leaves").await;
-    server.kill();
-    assert!(!first.path().join("store.sqlite").exists());
+    let server = serve(&tree, &url).await;
 
-    // Another host, with nothing of its own.
-    let second = data_folder();
-    let server = Process::serve(second.path(), &arguments).await;
-    server.started().await;
-    finds(&server, "quokkas", "posted/a.md").await;
-    let name = |folder: &tempfile::TempDir, file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
-    assert_eq!(name(&first, "database"), name(&second, "database"));
-    assert_ne!(name(&first, "host"), name(&second, "host"));
-    server.kill();
+    // Somebody holds what every write needs.
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::query("SELECT value FROM counters FOR UPDATE").execute(&mut *held).await.unwrap();
+    let mut watching = PgConnection::connect(&url).await.unwrap();
+    let (status, ()) = tokio::join!(post(&server, "never in a statement's text"), async {
+        wait_for("the write to wait", async || {
+            let waiting =
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut watching).await.unwrap();
+            (waiting > 0).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        held.rollback().await.unwrap();
+    });
+    assert_eq!(status, 200);
 
-    // The first one over another database: what its index has is not there.
-    let other = Postgres::shared(PostgresKind::Debian).database();
-    let server = Process::serve(first.path(), &["--database-url", &other]).await;
-    server.started().await;
-    assert!(server.log().contains("built again"), "{}", server.log());
-    assert_eq!(server.query("semantic", "quokkas").await["results"], json!([]));
+    let waited = |query: &&Value| query["statement"].as_str().unwrap().contains("UPDATE counters");
+    let slow = |database: &Value| {
+        database["slow_queries"]["queries"].as_array().unwrap().iter().find(waited).cloned().unwrap_or_default()
+    };
+    let database = until(&server, "the plan", |database| slow(database)["plan"].is_object()).await;
+    let slow = slow(&database);
+    assert!(slow["worst_ms"].as_f64().unwrap() >= 50.0 && slow["times"].as_u64().unwrap() >= 1, "{slow}");
+    assert!(slow["plan"]["Node Type"].is_string() && slow["last_at"].as_str().unwrap().ends_with('Z'), "{slow}");
+    assert_eq!(database["slow_queries"]["threshold_ms"], 1);
+    assert_eq!((&database["backend"], &database["pool"]["max"]), (&json!("postgresql"), &json!(5)));
+    assert!(database["version"].as_str().unwrap().starts_with("15."));
+    assert!(!database.to_string().contains("never in a statement's text"));
+
+    // The extensions were created by the server; the database counts now.
+    let has = |database: &Value, name: &str| {
+        database["extensions"].as_array().unwrap().iter().any(|found| found["name"] == name)
+    };
+    let both = |database: &Value| has(database, "hypopg") && has(database, "pg_stat_statements");
+    let database = until(&server, "the extensions", both).await;
+    assert_eq!(database["query_statistics"]["source"], "pg_stat_statements");
+    let statements = database["query_statistics"]["statements"].as_array().unwrap();
+    assert!(statements[0]["calls"].as_u64().unwrap() > 0 && statements[0]["shared_hits"].is_u64(), "{statements:?}");
 }
 
-#[tokio::test]
-async fn writes_are_refused_while_the_database_is_away_and_searches_are_not() {
-    let mut postgres = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
-    let tree = Tree::of(&[("a.md", "wombats dig burrows\n")]);
-    let data = data_folder();
-    let url = postgres.database();
-    let server = Process::serve(data.path(), &[tree.path().to_str().unwrap(), "--database-url", &url]).await;
-    server.started().await;
-    post(&server, "posted/a.md", "quokkas eat leaves").await;
-    finds(&server, "quokkas", "posted/a.md").await;
+/// Five connections, all in use because nobody gets what they wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_pool_is_shown_and_can_still_be_looked_at() {
+    let tree = Tree::of(&[("a.md", "# Alpha\n")]);
+    let url = Postgres::shared(PostgresKind::Debian).database();
+    let server = serve(&tree, &url).await;
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::query("SELECT id FROM roots FOR UPDATE").execute(&mut *held).await.unwrap();
+    let writers = async {
+        let texts = ["1", "2", "3", "4", "5"].map(|text| post(&server, text));
+        futures::future::join_all(texts).await
+    };
+    let look = async {
+        let full = until(&server, "a full pool", |database| database["pool"]["warning"] == true).await;
+        held.rollback().await.unwrap();
+        full
+    };
+    let (statuses, full) = tokio::join!(writers, look);
+    assert!(full["pool"]["usage_percent"].as_f64().unwrap() > 80.0, "{full}");
+    assert!(full["pool"]["warnings"].as_u64().unwrap() >= 1, "{full}");
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert_eq!(post(&server, "6").await, 200);
+    until(&server, "an idle pool", |database| database["pool"]["warning"] == false).await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_a_problem_that_tells_nothing() {
+    let tree = Tree::of(&[("a.md", "# Alpha\n")]);
+    let mut postgres = Postgres::start();
+    let server = serve(&tree, &postgres.database().replace("corsac@", "corsac:hidden-word@")).await;
+    assert_eq!(server.get("/api/search/database").await.status, 200);
     postgres.kill();
-    let documents = json!({"documents": [{"path": "posted/b.md", "content": "numbats eat termites"}]});
-    for (path, body) in [("/api/documents", documents), ("/api/search/index", json!({}))] {
-        let reply = server.post(path, body).await;
-        assert_eq!(reply.status, 503, "{path}: {}", reply.text());
-        assert!(reply.headers.contains_key("retry-after"), "{path}");
-        assert_eq!(reply.json()["code"], "unavailable");
-    }
-    finds(&server, "wombats", "a.md").await;
-    finds(&server, "quokkas leaves", "posted/a.md").await;
-
-    postgres.restart();
-    wait_for("the database's return", async || {
-        let body = json!({"documents": [{"path": "posted/c.md", "content": "bilbies dig too"}]});
-        (server.post("/api/documents", body).await.status == 200).then_some(())
+    let reply = wait_for("the answer to be made anew", async || {
+        let reply = server.get("/api/search/database").await;
+        (reply.status == 503).then_some(reply)
     })
     .await;
-    finds(&server, "bilbies", "posted/c.md").await;
-    assert!(!server.log().contains("panicked"), "{}", server.log());
+    reply.problem(503, "unavailable");
+    assert_eq!(reply.header("retry-after"), "1");
+    assert!(!reply.text().contains("hidden-word") && !reply.text().contains(&postgres.port().to_string()));
+    postgres.restart();
+    until(&server, "the database", |database| database["backend"] == "postgresql").await;
 }
 
-/// Exit code, standard output, standard error.
-fn run(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
-
-#[tokio::test]
-async fn a_store_moves_to_a_database_and_back() {
-    let url = Postgres::shared(PostgresKind::Debian).database();
-    let tree = Tree::of(&[("a.md", "wombats dig burrows\n"), ("b.md", "echidnas have spines\n")]);
-    let data = data_folder();
-    let folder = data.path().to_str().unwrap();
-    let mut server = Process::serve(data.path(), &[tree.path().to_str().unwrap()]).await;
-    server.started().await;
-    post(&server, "posted/a.md", "quokkas eat leaves").await;
-    let copy = |from: &str, to: &str| run(corsac(["store", "copy", from, to]).env("DATABASE", &url));
-    let (code, _, errors) = copy(folder, "env:DATABASE");
-    assert!(code == 1 && errors.contains("another corsac uses the data folder"), "{errors}");
-    server.terminate();
-    assert!(server.ended().await.success());
-
-    let (code, text, errors) = copy(folder, "env:DATABASE");
-    assert_eq!(code, 0, "{errors}");
-    assert!(text.starts_with("copied: 3 documents, 0 tombstones, 1 roots, 1 tasks, up to change 3;"), "{text}");
-    let (code, text, errors) = copy(folder, "env:DATABASE");
-    assert!(code == 0 && text.starts_with("nothing to copy: 3 documents"), "{text}{errors}");
-
-    // The index in the data folder goes on from where it was.
-    let server = Process::serve(data.path(), &["--database-url", &url]).await;
-    server.started().await;
-    assert!(!server.log().contains("built again"), "{}", server.log());
-    finds(&server, "quokkas", "posted/a.md").await;
-    post(&server, "posted/b.md", "numbats eat termites").await;
-    server.kill();
-
-    let (code, _, errors) = copy(folder, "env:DATABASE");
-    assert!(code == 1 && errors.contains("4 documents of its own"), "{errors}");
-    let back = data_folder();
-    let (code, text, errors) = copy("env:DATABASE", back.path().to_str().unwrap());
-    assert!(code == 0 && text.starts_with("copied: 4 documents"), "{text}{errors}");
-    let server = Process::serve(back.path(), &[]).await;
-    server.started().await;
-    finds(&server, "numbats", "posted/b.md").await;
-    finds(&server, "echidnas", "b.md").await;
-}
-
-#[test]
-fn what_cannot_be_copied_or_opened_is_told_without_passwords() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    for (from, to, message) in [
-        (path, "sqlite:unused", "there is no store at"),
-        ("env:NOT_THERE", path, "NOT_THERE is not set"),
-        ("postgres://a:hunter2@127.0.0.1:port/b", path, "not of the form"),
-    ] {
-        let (code, _, errors) = run(&mut corsac(["store", "copy", from, to]));
-        assert!(code != 0 && errors.contains(message) && !errors.contains("hunter2"), "{errors}");
-    }
-    assert!(!folder.path().join("store.sqlite").exists());
-
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("postgres://a:hunter2@127.0.0.1:{nobody}/b");
-    let mut serve = corsac(["serve", "--listen", "127.0.0.1:0", "--data", path]);
-    let (code, _, errors) = run(serve.env("DATABASE_URL", &url).env("DB_POOL_TIMEOUT", "1"));
-    assert_eq!(code, 1);
-    assert!(errors.contains("document store is unavailable") && !errors.contains("hunter2"), "{errors}");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_store_says_what_it_knows() {
+    let tree = Tree::of(&[("a.md", "# Alpha\n")]);
+    let server = Local::start(&tree, |_| ()).await;
+    assert_eq!(post(&server, "one").await, 200);
+    let database = server.get("/api/search/database").await.json();
+    assert_eq!((&database["backend"], &database["index_advice"]), (&json!("sqlite"), &json!([])));
+    assert_eq!(database["query_statistics"]["source"], "host");
+    let statements = database["query_statistics"]["statements"].as_array().unwrap();
+    assert!(statements.iter().any(|found| found["statement"] == "upsert"), "{statements:?}");
+    assert!(database["pool"]["size"].as_u64().unwrap() >= 1 && database["pool"]["warning"] == false);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod access;
 mod cache;
 mod cluster;
 mod commands;
@@ -12,10 +13,12 @@ mod faults;
 mod hostile;
 mod indexing;
 mod outage;
+mod postgres;
 mod reload;
 mod requests;
 mod runtime;
 mod search;
+mod status;
 mod support;
 mod swap;
 mod tidy;

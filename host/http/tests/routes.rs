@@ -1,6 +1,8 @@
 //! The good answers and the ordinary failures of every route.
 
 use super::*;
+use crate::telemetry::LatencyFigures;
+use crate::telemetry::history::Sample;
 
 #[tokio::test]
 async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
@@ -318,13 +320,87 @@ async fn status_pages_have_the_fields_of_the_earlier_api_and_true_figures() {
     assert_eq!(performance["metrics"]["cache_status"]["namespaces"][0]["hits"], 8);
     assert_eq!(performance["metrics"]["optimization_status"]["active_plugins"], 1);
 
-    *server.fake.problems.lock() = vec!["the store is away".into()];
-    let unhealthy = server.get("/api/search/health").await;
-    assert_eq!(unhealthy.status, 503);
+    assert_eq!(health["parts"]["store"], json!({"state": "up", "detail": "sqlite"}));
+    assert_eq!(health.get("error"), None);
+
+    let database = &performance["metrics"]["pools"]["database"];
+    // 4 of 50.
+    assert_eq!((&database["in_use"], &database["max"], &database["usage"]), (&json!(4), &json!(50), &json!(8.0)));
+    assert_eq!(performance["metrics"]["pools"]["redis"], json!(null));
+    let cache = &performance["metrics"]["cache_status"];
+    for (name, value) in
+        [("hits", 8.0), ("misses", 2.0), ("total_requests", 10.0), ("hit_rate", 80.0), ("miss_rate", 20.0)]
+    {
+        assert_eq!(cache[name].as_f64(), Some(value), "{name}");
+    }
+    for name in ["sets", "deletes", "evictions", "memory_usage_bytes", "key_count"] {
+        assert!(cache[name].is_u64(), "{name}: {cache}");
+    }
+    for name in ["average_get_time_ms", "average_set_time_ms"] {
+        assert!(cache[name].is_f64(), "{name}: {cache}");
+    }
+}
+
+/// What is away costs the code 200 only when searches cannot do without it.
+#[tokio::test]
+async fn health_tells_degraded_from_unhealthy() {
+    let server = server();
+    let away = |needed| vec![PartStatus { needed, ..part("store", PartState::Away, "gone fishing") }];
+    for (parts, code, status, ready) in [
+        (vec![part("redis", PartState::Off, "not asked for")], 200, "healthy", 200),
+        (vec![part("store", PartState::Degraded, "gone fishing")], 200, "degraded", 200),
+        (away(false), 200, "degraded", 200),
+        (away(true), 503, "unhealthy", 503),
+    ] {
+        *server.fake.parts.lock() = parts;
+        let health = server.get("/api/search/health").await;
+        assert_eq!((health.status.as_u16(), &health.json()["status"]), (code, &json!(status)));
+        let readiness = server.get("/readyz").await;
+        let text = String::from_utf8(readiness.body.to_vec()).unwrap();
+        assert_eq!(readiness.status, ready, "{text}");
+        assert_eq!(text.contains("store: gone fishing"), status != "healthy", "{text}");
+        assert_eq!(health.json()["error"] == "store: gone fishing", status != "healthy");
+        assert_eq!(server.get("/healthz").await.status, 200);
+    }
+    let metrics = String::from_utf8(server.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(metrics.contains(r#"corsac_part_up{part="store"} 0"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_past_is_served_by_minute_and_by_hour() {
+    let server = server();
+    let path = "/api/search/performance/history";
+    server.get(path).await.problem(404, "not-found");
+
+    let mut sample = Sample { at: 3600, seconds: 30, ..Sample::default() };
+    sample.counts.searches = 60;
+    sample.counts.cache_hits = 45;
+    let times = LatencyFigures { p99: 12.5, ..LatencyFigures::default() };
+    let samples = vec![HostSample { host: "one".into(), sample, times }];
+    *server.fake.history.lock() = Some(PastFigures { host: "two".into(), samples, truncated: false });
+    let answer = server.get(&format!("{path}?resolution=hour&from=3600&to=7200&host=one")).await.json();
     assert_eq!(
-        (&unhealthy.json()["status"], &unhealthy.json()["error"]),
-        (&json!("unhealthy"), &json!("the store is away"))
+        (&answer["resolution"], &answer["host"], &answer["truncated"]),
+        (&json!("hour"), &json!("two"), &json!(false))
     );
+    let sample = &answer["samples"][0];
+    assert_eq!((&sample["timestamp"], &sample["host"], &sample["p99_ms"]), (&json!(3600), &json!("one"), &json!(12.5)));
+    assert_eq!((&sample["searches_per_second"], &sample["cache_hit_rate"]), (&json!(2.0), &json!(75.0)));
+    assert_eq!(sample.get("database_in_use"), None);
+    let asked = server.fake.asked_history.lock().last().unwrap().clone();
+    let expected = HistoryRequest { hourly: true, from: 3600, to: 7200, host: Some("one".into()), limit: asked.limit };
+    assert_eq!(asked, expected);
+
+    // Everything that is kept: a day of minutes.
+    assert_eq!(server.get(path).await.status, 200);
+    let asked = server.fake.asked_history.lock().last().unwrap().clone();
+    assert_eq!((asked.hourly, asked.to - asked.from, asked.host), (false, 86_400, None));
+    for (query, field) in
+        [("resolution=day", "resolution"), ("from=2&to=1", "from"), ("from=soon", "query"), ("x=1", "query")]
+    {
+        assert_eq!(server.get(&format!("{path}?{query}")).await.violated(), [field], "{query}");
+    }
+    server.get(&format!("{path}?host=away")).await.problem(503, "unavailable");
 }
 
 #[tokio::test]
@@ -418,4 +494,19 @@ async fn the_documented_search_fields_are_the_accepted_ones() {
     accepted.sort();
     assert_eq!(documented, accepted);
     assert_eq!(schema["required"], json!(["query"]));
+}
+
+#[tokio::test]
+async fn the_database_says_how_it_fares_or_that_it_is_away() {
+    let server = server();
+    let database = server.get("/api/search/database").await.json();
+    assert_eq!((&database["backend"], &database["pool"]["usage_percent"]), (&json!("postgresql"), &json!(90.0)));
+    assert_eq!(database["query_statistics"]["source"], "pg_stat_statements");
+    let advice = &database["index_advice"][0];
+    assert_eq!((&advice["checked_by"], &advice["cost_after"]), (&json!("hypopg"), &json!(8.06)));
+
+    server.fake.database_away.store(true, Ordering::SeqCst);
+    let reply = server.get("/api/search/database").await;
+    reply.problem(503, "unavailable");
+    assert_eq!(reply.header("retry-after"), "1");
 }

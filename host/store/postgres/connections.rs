@@ -100,8 +100,13 @@ impl Connections {
         Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), broken, monitor, away }
     }
 
+    #[cfg(test)]
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     pub(super) async fn session(&self) -> sqlx::Result<Session> {
@@ -177,10 +182,8 @@ async fn gone(away: &mut watch::Receiver<Option<String>>) -> String {
 
 /// Awaits a statement and tells the monitor how long it took.
 pub(super) async fn timed<T>(monitor: &Monitor, sql: &'static str, statement: impl Future<Output = T>) -> T {
-    let start = Instant::now();
-    let outcome = statement.await;
-    monitor.observe(sql, start.elapsed());
-    outcome
+    let _timing = monitor.timing(sql);
+    statement.await
 }
 
 /// Ends on the server what nobody waits for any more.

@@ -31,6 +31,13 @@ async fn conforms_with_vectors() {
     conforms(PostgresKind::Vector).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_conform() {
+    let store = open(&database(), "a").await;
+    crate::store::key::conforms(store.clone()).await;
+    store.close().await;
+}
+
 #[tokio::test]
 async fn hosts_that_start_at_once_share_one_database() {
     let url = Postgres::shared(PostgresKind::Debian).database();
