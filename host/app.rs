@@ -11,6 +11,8 @@ mod database;
 mod health;
 /// Figures of the past.
 mod history;
+/// What this host tells of the work of others.
+mod hosts;
 /// API keys between the parts.
 pub mod keys;
 /// The database as the engine that answers look-ups.
@@ -24,7 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -171,9 +172,11 @@ impl App {
 
     /// Searches may come from now on.
     pub async fn open(&self) -> Result<(), AppError> {
-        let last = self.store.roots().await?.into_iter().filter_map(|root| root.last_indexed).max();
-        let last = last.and_then(|last| OffsetDateTime::from_unix_timestamp(last).ok());
-        *self.last_indexed.write() = last.map(backend::rfc3339);
+        *self.last_indexed.write() = hosts::last_indexed(&*self.store).await?;
+        if self.ingest.is_shared() {
+            let (store, last_indexed) = (self.store.clone(), self.last_indexed.clone());
+            tokio::spawn(hosts::follow_last_indexed(store, last_indexed, self.closing.clone()));
+        }
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
