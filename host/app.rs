@@ -11,6 +11,8 @@ mod database;
 mod health;
 /// Figures of the past.
 mod history;
+/// What this host tells of the work of others.
+mod hosts;
 /// API keys between the parts.
 pub mod keys;
 /// The database as the engine that answers look-ups.
@@ -24,7 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -122,10 +123,10 @@ impl App {
             None => default_data_folder(tree.as_deref())?,
         };
         let lock = lock(&data)?;
-        let (store, shared) = store::open(settings, &data).await?;
+        let (store, database) = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
         let keyring = keys::keyring(settings, &store, &data).await?;
-        let (index, ingest) = follow(&store, shared, &data, settings, tree.as_deref()).await?;
+        let (index, ingest) = follow(&store, database, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
@@ -171,9 +172,11 @@ impl App {
 
     /// Searches may come from now on.
     pub async fn open(&self) -> Result<(), AppError> {
-        let last = self.store.roots().await?.into_iter().filter_map(|root| root.last_indexed).max();
-        let last = last.and_then(|last| OffsetDateTime::from_unix_timestamp(last).ok());
-        *self.last_indexed.write() = last.map(backend::rfc3339);
+        *self.last_indexed.write() = hosts::last_indexed(&*self.store).await?;
+        if self.ingest.is_shared() {
+            let (store, last_indexed) = (self.store.clone(), self.last_indexed.clone());
+            tokio::spawn(hosts::follow_last_indexed(store, last_indexed, self.closing.clone()));
+        }
         self.ready.store(true, Ordering::Release);
         Ok(())
     }

@@ -31,7 +31,8 @@ pub(super) async fn open_beside(settings: &Settings, data: &Path) -> Result<Arc<
     if settings.database.url.is_none() {
         fs::create_dir_all(data).map_err(|error| unusable(data, &error))?;
     }
-    Ok(open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await?.0)
+    let (store, _) = open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await?;
+    Ok(store)
 }
 
 async fn open_as(
