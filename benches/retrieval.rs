@@ -22,9 +22,9 @@ use anyhow::ensure;
 use clap::Parser;
 use common::client::{Connection, apart};
 use common::figures::{Sample, head, row, short};
+use common::machine;
 use common::server::Server;
 use common::workload::{Question, Workload};
-use common::{Options, machine};
 use corsac::app::standard_plugins;
 use corsac::config::{RetrievalMode, Secret};
 use corsac::eval::{self, Collection, Mode, Relevance};
@@ -45,7 +45,7 @@ const CLIENTS: [usize; 2] = [1, 8];
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: Options,
+    options: common::Options,
     /// Questions a row.
     #[arg(long)]
     count: Option<usize>,
@@ -81,7 +81,9 @@ struct Asked {
 }
 
 async fn latency(arguments: &Arguments, postgres: &Postgres) -> anyhow::Result<()> {
-    let options = Options { data: None, ..arguments.options.clone() };
+    // Each mode has a data folder of its own.
+    let mut options = arguments.options.clone();
+    options.data = None;
     let tree = options.small_tree();
     let count = arguments.count.unwrap_or(options.size(300, 5));
     let embedded = Server::start(&tree, &options, |settings| settings.cache.bytes = 0).await?;

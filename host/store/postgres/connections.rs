@@ -100,10 +100,6 @@ impl Connections {
         Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), broken, monitor, away }
     }
 
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(super) fn monitor(&self) -> &Monitor {
         &self.monitor
     }

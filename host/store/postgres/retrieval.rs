@@ -68,8 +68,14 @@ impl Retrieval {
     /// Creates what the extensions of the database make possible, and looks how far the tables are. The tables
     /// themselves are the store's, whose connections are used. Call it within a tokio runtime.
     pub async fn open(store: Arc<PostgresStore>, analysis: Analysis) -> Result<Self, IndexError> {
-        let extensions = schema::prepare(store.connections.pool(), analysis.dimension()).await.map_err(read)?;
-        let state = State::load(store.connections.pool()).await.map_err(read)?;
+        let mut session = store.connections.session().await.map_err(read)?;
+        let looked = async {
+            let (connection, _) = session.parts()?;
+            let extensions = schema::prepare(connection, analysis.dimension()).await?;
+            Ok((extensions, State::load(connection).await?))
+        };
+        let looked = looked.await;
+        let (extensions, state) = session.settle(looked).map_err(read)?;
         let written = Mutex::new(state.clone());
         let state = ArcSwap::from_pointee(state);
         Ok(Self { store, handle: Handle::current(), analysis, extensions, state, written })

@@ -36,8 +36,8 @@ CREATE TABLE chunks (
     PRIMARY KEY (sequence, ordinal, shard)
 );
 
--- Every query reads thousands of profiles: they stay in the row, uncompressed.
-ALTER TABLE chunks ALTER COLUMN profile SET STORAGE PLAIN;
+-- Every query reads thousands of profiles: they stay in the row, unless one alone is too long for a page.
+ALTER TABLE chunks ALTER COLUMN profile SET STORAGE MAIN;
 ALTER TABLE chunks ALTER COLUMN embedding SET STORAGE PLAIN;
 
 CREATE INDEX chunks_document ON chunks (document);

@@ -1,7 +1,7 @@
 //! What depends on extensions: whether they are there, and the columns and indexes that they make possible. An
 //! extension that is missing is a warning that says what is slower without it, never an error.
 
-use sqlx::{Connection, PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, Row};
 
 /// Hosts that start at once do this one after the other: the key of an advisory lock.
 const LOCK: i64 = 0x636f_7273_6163_0004;
@@ -23,14 +23,14 @@ pub(super) struct Extensions {
 }
 
 /// Creates extensions, columns and indexes that are possible and missing; says what is there then.
-pub(super) async fn prepare(pool: &PgPool, dimension: usize) -> sqlx::Result<Extensions> {
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(pool).await?;
+pub(super) async fn prepare(connection: &mut PgConnection, dimension: usize) -> sqlx::Result<Extensions> {
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut *connection).await?;
     if encoding != "UTF8" {
         let text = format!("the database's encoding is {encoding}; create one with encoding UTF8");
         return Err(sqlx::Error::Configuration(text.into()));
     }
-    let vector = extension(pool, "vector").await?;
-    let trigrams = extension(pool, "pg_trgm").await?;
+    let vector = extension(connection, "vector").await?;
+    let trigrams = extension(connection, "pg_trgm").await?;
     let new_enough = vector.as_deref().is_some_and(|version| at_least(version, VECTOR_VERSION));
     match vector {
         None => tracing::warn!(
@@ -49,7 +49,7 @@ pub(super) async fn prepare(pool: &PgPool, dimension: usize) -> sqlx::Result<Ext
         );
     }
     let extensions = Extensions { vector: new_enough, trigrams: trigrams.is_some() };
-    let mut transaction = pool.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
+    let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = 0").await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     if extensions.vector {
         add_vectors(&mut transaction, dimension).await?;
@@ -69,23 +69,23 @@ pub(super) async fn prepare(pool: &PgPool, dimension: usize) -> sqlx::Result<Ext
 }
 
 /// The version of an extension, created if that is possible; none when it is not.
-async fn extension(pool: &PgPool, name: &'static str) -> sqlx::Result<Option<String>> {
+async fn extension(connection: &mut PgConnection, name: &'static str) -> sqlx::Result<Option<String>> {
     const VERSION: &str = "SELECT extversion FROM pg_extension WHERE extname = $1";
-    let installed: Option<String> = sqlx::query_scalar(VERSION).bind(name).fetch_optional(pool).await?;
+    let installed: Option<String> = sqlx::query_scalar(VERSION).bind(name).fetch_optional(&mut *connection).await?;
     if installed.is_some() {
         return Ok(installed);
     }
     let available = sqlx::query("SELECT 1 FROM pg_available_extensions WHERE name = $1").bind(name);
-    if available.fetch_optional(pool).await?.is_none() {
+    if available.fetch_optional(&mut *connection).await?.is_none() {
         return Ok(None);
     }
     let create = sqlx::AssertSqlSafe(format!("CREATE EXTENSION IF NOT EXISTS {name}"));
-    if let Err(error) = sqlx::query(create).execute(pool).await {
+    if let Err(error) = sqlx::query(create).execute(&mut *connection).await {
         // Not permitted, or another host did it at this moment: the next look tells.
         let reason = error.as_database_error().map_or_else(String::new, |error| error.message().to_owned());
         tracing::warn!(name, reason, "the extension was not created");
     }
-    sqlx::query_scalar(VERSION).bind(name).fetch_optional(pool).await
+    sqlx::query_scalar(VERSION).bind(name).fetch_optional(&mut *connection).await
 }
 
 fn at_least(version: &str, least: (u32, u32)) -> bool {

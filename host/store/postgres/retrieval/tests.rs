@@ -47,6 +47,7 @@ fn documents() -> Vec<DocumentVersion> {
         ("odd/percent.txt".into(), "100%_sure \\ it's\n".into()),
         ("odd/empty.txt".into(), String::new()),
         ("odd/long.txt".into(), format!("{}\n", "word ".repeat(5000))),
+        ("odd/wide.json".into(), (0..40_000).map(|number| format!("\"q{number}z\", ")).collect()),
         (format!("odd/{}.md", "deep/".repeat(700)), "# A very deep place\n\nlighthouse\n".into()),
     ];
     let mut folders = vec![sources.clone()];
@@ -349,6 +350,32 @@ async fn replaying_changes_nothing_and_removing_leaves_nothing() {
         let gone = (1..=count).map(|document| Change::Remove { document, sequence: 2000 + document });
         engine.apply(gone.collect()).unwrap();
         assert_eq!(sums(&url), format!("{}|0|0|0|0|0||0|0|0", 2000 + count));
+    });
+}
+
+/// As a limit of the database that we do not know yet would.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_stored_costs_itself() {
+    let url = Postgres::shared(PostgresKind::Debian).database();
+    let engine = open(&url, "one").await;
+    Postgres::shared(PostgresKind::Debian).sql(
+        url.rsplit('/').next().unwrap(),
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF NEW.body LIKE '%monster%' THEN
+                 RAISE EXCEPTION 'too large' USING ERRCODE = 'program_limit_exceeded';
+             END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON chunks FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    block_in_place(|| {
+        engine.begin_writing().unwrap();
+        let texts = ["first", "a monster", "third"];
+        let page = texts.iter().zip(1..).map(|(text, number)| version(number, number, &format!("{number}.txt"), text));
+        engine.apply(page.map(|version| engine.prepare(version)).collect()).unwrap();
+        engine.publish(true).unwrap();
+        assert_eq!((engine.applied(), engine.stats().documents), (3, 2));
     });
 }
 

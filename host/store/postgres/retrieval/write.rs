@@ -72,10 +72,33 @@ impl Retrieval {
         let epoch = self.written.lock().epoch;
         let vectors = self.extensions.vector;
         let work = async |connection: &mut PgConnection| {
-            let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = '10min'").await?;
-            let state = write(&mut transaction, changes, (epoch, last), vectors).await?;
-            if state.is_some() {
-                transaction.commit().await?;
+            match transact(connection, &changes, (epoch, last), vectors).await {
+                Err(error) if is_refusal(&error) => {}
+                outcome => return outcome,
+            }
+            // One of them cannot be stored: it shall cost itself, not all others and those to come.
+            let mut state = None;
+            for change in &changes {
+                let (sequence, document) = (change.sequence(), change.document());
+                let alone = std::slice::from_ref(change);
+                state = match transact(connection, alone, (epoch, sequence), vectors).await {
+                    Err(error) if is_refusal(&error) => {
+                        let reason = super::reason(&error);
+                        tracing::error!(
+                            document,
+                            sequence,
+                            reason,
+                            "a document cannot be stored and is not searchable"
+                        );
+                        let removed =
+                            Change::Remove { document: document.cast_unsigned(), sequence: sequence.cast_unsigned() };
+                        transact(connection, &[removed], (epoch, sequence), vectors).await?
+                    }
+                    outcome => outcome?,
+                };
+                if state.is_none() {
+                    break;
+                }
             }
             Ok(state)
         };
@@ -101,10 +124,30 @@ impl Retrieval {
     }
 }
 
+/// The database takes no such values (class 22), or not so large ones (class 54).
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("54"))
+}
+
 /// None when the right to write is another's.
+async fn transact(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    epoch_and_last: (i64, i64),
+    vectors: bool,
+) -> sqlx::Result<Option<State>> {
+    let mut transaction = connection.begin_with("BEGIN; SET LOCAL statement_timeout = '10min'").await?;
+    let state = write(&mut transaction, changes, epoch_and_last, vectors).await?;
+    if state.is_some() {
+        transaction.commit().await?;
+    }
+    Ok(state)
+}
+
 async fn write(
     connection: &mut PgConnection,
-    changes: Vec<Change>,
+    changes: &[Change],
     (epoch, last): (i64, i64),
     vectors: bool,
 ) -> sqlx::Result<Option<State>> {
@@ -112,7 +155,7 @@ async fn write(
     if mine.fetch_optional(&mut *connection).await?.is_none() {
         return Ok(None);
     }
-    let mut newest: HashMap<i64, Change> = HashMap::new();
+    let mut newest: HashMap<i64, &Change> = HashMap::new();
     for change in changes {
         newest.insert(change.document(), change);
     }
@@ -127,17 +170,17 @@ async fn write(
     let mut sums = Sums::default();
     let documents: Vec<i64> = newest.keys().copied().collect();
     delete(connection, &documents, &mut sums).await?;
-    let mut written: Vec<Rows> = newest
+    let mut written: Vec<&Rows> = newest
         .into_values()
         .filter_map(|change| match change {
-            Change::Upsert(rows) => Some(*rows),
+            Change::Upsert(rows) => Some(&**rows),
             Change::Remove { .. } => None,
         })
         .collect();
     written.sort_unstable_by_key(|rows| rows.sequence);
     written.iter().for_each(|rows| sums.add(rows));
     let rows: Vec<(&Rows, usize)> =
-        written.iter().flat_map(|rows| (0..rows.chunks.len()).map(move |ordinal| (rows, ordinal))).collect();
+        written.iter().flat_map(|rows| (0..rows.chunks.len()).map(move |ordinal| (*rows, ordinal))).collect();
     for batch in rows.chunks(BATCH) {
         insert(connection, batch, vectors).await?;
         insert_symbols(connection, batch).await?;
