@@ -161,7 +161,7 @@ impl Inner {
                 drop(span);
                 let found = match asked {
                     Some(value) => Some(value),
-                    None => self.agree(shared, key, namespace, &mut lock).instrument(debug_span!("agree")).await,
+                    None => self.agree(shared, key, namespace, &mut lock).await,
                 };
                 if let Some(stored) = found.and_then(|value| self.stored(namespace, value)) {
                     let fresh = stored.fresh_until > Instant::now();
@@ -271,7 +271,7 @@ impl Inner {
             return None;
         }
         let life = lock_life(namespace);
-        match shared.claim(key, life).await {
+        match shared.claim(key, life).instrument(debug_span!("claim")).await {
             Claim::Won(won) => {
                 *lock = Some(won);
                 return None;
@@ -279,6 +279,11 @@ impl Inner {
             Claim::Free => return None,
             Claim::Lost => {}
         }
+        self.wait_for_other(shared, key, life).instrument(debug_span!("wait")).await
+    }
+
+    /// What the host that has the lock computes; none when it gave up or takes too long.
+    async fn wait_for_other(&self, shared: &Arc<SharedTier>, key: &SharedKey, life: Duration) -> Option<Value> {
         let (began, mut wait) = (Instant::now(), FIRST_POLL);
         while began.elapsed() < life {
             tokio::time::sleep(jittered(wait)).await;
