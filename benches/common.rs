@@ -5,8 +5,12 @@
 
 /// A lean HTTP client.
 pub mod client;
+/// Many clients of one host.
+pub mod crowd;
 /// Percentiles and Markdown.
 pub mod figures;
+/// Hosts as processes.
+pub mod host;
 /// Facts about the machine and this process.
 pub mod machine;
 /// What the command line says.

@@ -11,6 +11,8 @@ mod database;
 mod health;
 /// Figures of the past.
 mod history;
+/// API keys between the parts.
+pub mod keys;
 /// Which store a server has.
 mod store;
 
@@ -24,6 +26,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
@@ -31,8 +34,11 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
+use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
+
+pub use store::copy_store;
 
 include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
 
@@ -58,6 +64,20 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
+    #[error(
+        "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
+    )]
+    NoKey { address: std::net::SocketAddr, store: String },
+    #[error("there is no API key {0}: `corsac key list` shows those that there are")]
+    UnknownKey(String),
+    #[error(transparent)]
+    Key(#[from] AccessError),
+    #[error("there is no store at {0}; give the data folder of a server, or `sqlite:FILE`")]
+    NoStore(PathBuf),
+    #[error("the store holds a copy that has not ended; run `corsac store copy` again with the same source")]
+    HalfCopied,
+    #[error("the copy failed: {0}")]
+    Copy(#[from] CopyError),
     #[error("serving failed: {0}")]
     Serve(std::io::Error),
 }
@@ -71,12 +91,14 @@ pub struct App {
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
     tree: Option<PathBuf>,
     /// RFC 3339: the last time that an indexing task ended well.
     last_indexed: Arc<RwLock<Option<String>>>,
     closing: CancellationToken,
     ready: AtomicBool,
     hosts: http::Hosts,
+    cors: http::Cors,
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
@@ -100,6 +122,7 @@ impl App {
         let lock = lock(&data)?;
         let store = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
+        let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
@@ -116,11 +139,11 @@ impl App {
             concurrent_searches: settings.server.max_concurrent_searches as usize,
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
-        let (wanted, period) = (settings.cache.warm_queries as usize, settings.cache.warm_period_seconds);
-        let period = Duration::from_secs(period);
+        let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
+        tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
             runtime,
@@ -131,11 +154,13 @@ impl App {
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
             store,
+            keyring,
             tree,
             last_indexed: Arc::default(),
             closing,
             ready: AtomicBool::new(false),
             hosts: if settings.server.listen.ip().is_loopback() { http::Hosts::Loopback } else { http::Hosts::Any },
+            cors: http::Cors::new(&settings.security.cors_origins),
             drain: Duration::from_millis(settings.server.drain_ms),
             _watch: watch,
             _lock: lock,
@@ -179,7 +204,13 @@ impl App {
 
     /// The router over this server.
     pub fn router(self: &Arc<Self>) -> axum::Router {
-        let options = http::Options { metrics: self.metrics.clone(), closing: self.closing.clone(), hosts: self.hosts };
+        let options = http::Options {
+            metrics: self.metrics.clone(),
+            closing: self.closing.clone(),
+            hosts: self.hosts,
+            cors: self.cors.clone(),
+            keyring: Some(self.keyring.clone()),
+        };
         http::router(self.clone(), options)
     }
 
@@ -232,6 +263,7 @@ async fn follow(
             let failed =
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
+            cache::rename(data).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index, ingest))

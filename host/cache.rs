@@ -234,6 +234,11 @@ impl Cache {
         self.inner.lookup(&namespace, digest).await.is_some_and(|stored| Instant::now() < stored.fresh_until)
     }
 
+    /// Changes whenever the shared tier has come back, perhaps without what it had.
+    pub fn returns(&self) -> u64 {
+        self.inner.shared.as_ref().map_or(0, |shared| shared.returns())
+    }
+
     /// Forgets a namespace, or with none everything, here and in the shared tier; other hosts are told.
     /// What is being computed at that moment reaches its callers but is not kept.
     pub async fn clear(&self, namespace: Option<&str>) -> Cleared {

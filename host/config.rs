@@ -4,8 +4,14 @@
 
 /// The command line.
 mod command;
+/// What is wrong with a file.
+mod file;
+/// Where a store is.
+mod location;
 /// Values that are never shown.
 mod secret;
+/// Who may ask.
+mod security;
 /// The values, their defaults, and the file that sets them.
 mod settings;
 /// The values of what hosts share.
@@ -13,8 +19,13 @@ mod shared;
 /// The values of what the server says about itself.
 mod telemetry;
 
-pub use command::{Command, CommandLine, PluginCommand, ServeArguments, SharedArguments, TelemetryArguments};
+pub use command::{
+    Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
+    TelemetryArguments,
+};
+pub use location::{LocationError, StoreLocation};
 pub use secret::Secret;
+pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
 pub use telemetry::TelemetrySettings;
@@ -31,6 +42,17 @@ pub enum ConfigError {
     Value { name: &'static str, value: u64, least: u64, most: u64 },
     #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
     RetrievalWithoutDatabase,
+    /// The value is not shown: it holds a password.
+    #[error("{name} must begin with {first} or {second}")]
+    Scheme { name: &'static str, first: &'static str, second: &'static str },
+    #[error(
+        "security.admin_key (CORSAC_ADMIN_KEY) must have at least {least} characters and no spaces: try `openssl rand -hex 32`"
+    )]
+    AdminKey { least: usize },
+    #[error(
+        "security.cors_origins (CORSAC_CORS_ORIGINS) has `{0}`, which is no origin: write `https://host` or `https://host:port` in lower case without a path, or `*`"
+    )]
+    Origin(String),
     #[error(
         "telemetry.otlp_endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) does not start with http://; a collector that wants TLS is reached through one on this host"
     )]

@@ -2,10 +2,14 @@
 //! searching: it asks one trait, `Backend`, and writes down what comes back. The only layer besides
 //! `main` that says `axum`.
 
+/// Keys and rates.
+mod authorise;
 /// What HTTP asks of the rest of the server.
 mod backend;
 /// From bytes to typed bodies.
 mod body;
+/// Pages of other origins.
+mod cors;
 /// What the database says about itself.
 mod database;
 /// What happens to every request.
@@ -14,6 +18,8 @@ mod edge;
 mod fields;
 /// Folders and posted documents.
 mod indexing;
+/// API keys.
+mod keys;
 /// The description of the API.
 mod openapi;
 /// Who may ask at all.
@@ -32,10 +38,11 @@ mod status;
 mod tasks;
 
 pub use backend::{
-    Backend, BackendError, DocumentOutcome, DocumentState, Freshness, HistoryRequest, HostSample, IndexRequest,
-    IndexStatus, PartState, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus,
-    PoolUse, PostedDocument, TaskState, TaskStatus,
+    Backend, BackendError, CreatedKey, DocumentOutcome, DocumentState, Freshness, HistoryRequest, HostSample,
+    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartState, PartStatus, PastFigures, PluginErrors, PluginKind,
+    PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus,
 };
+pub use cors::Cors;
 pub use database::{
     CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
     StatementStatistics, StatisticsSource, UnusedIndex,
@@ -50,9 +57,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Keyring;
+use crate::http::authorise::Guard;
 use crate::http::edge::Edge;
 use crate::http::problem::{Code, Problem};
 use crate::telemetry::Metrics;
@@ -65,6 +74,10 @@ pub struct Options {
     pub closing: CancellationToken,
     /// Which `Host` is answered.
     pub hosts: Hosts,
+    /// Which pages of other origins are let in.
+    pub cors: Cors,
+    /// Who is let in, and how often; none: everyone, always.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 /// What every handler can reach.
@@ -78,8 +91,13 @@ struct Shared {
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
 /// `index`, `stats`, `health`, `performance`, `database` or `cache` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
-    let Options { metrics, closing, hosts } = options;
-    let edge = |route: &'static str| Edge { metrics: metrics.route(route), hosts };
+    let Options { metrics, closing, hosts, cors, keyring } = options;
+    let edge = |route: &'static str| Edge {
+        metrics: metrics.route(route),
+        hosts,
+        cors: cors.clone(),
+        guard: Guard::new(route, keyring.as_ref(), &metrics),
+    };
     let mut router = Router::new();
     for (path, methods) in routes() {
         router = router.route(path, methods.fallback(method_not_allowed).layer(edge(path)));
@@ -109,6 +127,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/tasks/{id}", get(tasks::task)),
         ("/api/plugins", get(plugins::list)),
         ("/api/plugins/{name}/reload", post(plugins::reload)),
+        ("/api/keys", get(keys::list).post(keys::create)),
+        ("/api/keys/{id}", delete(keys::revoke)),
         ("/metrics", get(status::metrics::metrics)),
         ("/openapi.json", get(openapi::document)),
         ("/healthz", get(status::health::alive)),

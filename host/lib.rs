@@ -26,6 +26,9 @@ pub mod ingest;
 /// The durable truth: documents, roots, tasks.
 pub mod store;
 
+/// Who may ask, and how often.
+pub mod access;
+
 /// What the operator decides.
 pub mod config;
 

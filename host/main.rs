@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, standard_plugins};
-use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings};
+use corsac::app::{App, copy_store, keys, standard_plugins};
+use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
 use corsac::store::{Phase, Task, TaskState};
@@ -48,6 +48,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             print!("{}", report.text);
             Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Key(command) => {
+            let printed = keys::run(command).await?;
+            eprint!("{}", printed.note);
+            print!("{}", printed.output);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Store(StoreCommand::Copy { from, to }) => copy(&from, &to).await,
         Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
     }
 }
@@ -158,6 +165,29 @@ fn what_next(address: std::net::SocketAddr, app: &App) -> String {
          curl -s http://{address}/openapi.json\n",
         plugins.join(", ")
     )
+}
+
+async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCode> {
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} documents and tombstones, {eta} left")?);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let copied = copy_store(from, to, &progress).await;
+    bar.finish_and_clear();
+    let (what, was_there) = copied?;
+    println!(
+        "{}: {} documents, {} tombstones, {} roots, {} tasks, up to change {}; both stores have the same contents, {}",
+        if was_there { "nothing to copy" } else { "copied" },
+        what.documents,
+        what.tombstones,
+        what.roots,
+        what.tasks,
+        what.last_sequence,
+        what.digest
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) -> anyhow::Result<ExitCode> {

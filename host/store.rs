@@ -6,8 +6,12 @@
 mod conformance;
 /// How a document's text lies in the database.
 mod content;
+/// From one store to another.
+pub mod copy;
 /// Figures of the past.
 pub mod history;
+/// API keys.
+pub(crate) mod key;
 /// Rights that one host at a time has.
 mod lease;
 /// What a store says about itself.
@@ -26,6 +30,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
+pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
 pub use monitor::MonitoredStore;
 pub use postgres::{PostgresOptions, PostgresStore};
@@ -127,9 +132,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + HistoryStore + MonitoredStore {}
+pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore {}
 
-impl<Backend: DocumentStore + HistoryStore + MonitoredStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

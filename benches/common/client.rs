@@ -49,10 +49,20 @@ impl Connection {
         &self.buffer[self.body..]
     }
 
+    /// Whether the head of the last answer has this text in it; names of fields are in lower case.
+    pub fn head_has(&self, text: &str) -> bool {
+        find(&self.buffer[..self.body], text.as_bytes()).is_some()
+    }
+
     /// Whether the last answer came from the cache.
     pub fn was_hit(&self) -> bool {
         find(&self.buffer[..self.body], b"cache-status: corsac; hit").is_some()
     }
+}
+
+/// A `GET` as it goes over the wire.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// A `POST` of JSON as it goes over the wire.

@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{App, database};
+use super::{App, database, keys};
 use crate::cache;
 use crate::http::{
-    Backend, BackendError, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest, IndexRequest,
-    IndexStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse,
-    PostedDocument, TaskState, TaskStatus, Violation,
+    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
+    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
+    PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -132,6 +132,19 @@ impl Backend for App {
             Ok(WatchStream::new(task).map(task_status).boxed())
         }
         .boxed()
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        keys::list(&self.keyring).boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        keys::create(&self.keyring, request).boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let id = id.to_owned();
+        async move { keys::revoke(&self.keyring, &id).await }.boxed()
     }
 
     fn index(&self) -> IndexStatus {

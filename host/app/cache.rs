@@ -10,6 +10,8 @@ use crate::config::Settings;
 
 /// How often a host asks what others have cleared, should a message get lost.
 const POLL: Duration = Duration::from_secs(1);
+/// File of the data folder's own name.
+const NAME: &str = "name";
 
 /// Opens the cache. A Redis that is away does not hold up the start for more than a second.
 pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Cache, AppError> {
@@ -37,6 +39,13 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Cache, AppE
     }))
 }
 
+/// How many questions are answered ahead, and over how long they are counted. None where nothing is kept.
+pub(super) fn warming(settings: &Settings) -> (usize, Duration) {
+    let keeps = settings.cache.bytes > 0 || settings.redis.url.is_some();
+    let wanted = if keeps { settings.cache.warm_queries as usize } else { 0 };
+    (wanted, Duration::from_secs(settings.cache.warm_period_seconds))
+}
+
 /// Hosts that answer from the same documents share answers, others must not: an answer's key has the
 /// number of the last change in it, and every database counts from one. With a database that hosts share
 /// it is named by its address, without user and password; else by a name of the data folder's own.
@@ -54,9 +63,18 @@ fn prefix(settings: &Settings, data: &Path) -> Result<String, AppError> {
     Ok(format!("{}:{documents}", settings.redis.prefix))
 }
 
+/// For documents that went back to an earlier state: numbers of changes will come a second time, and must
+/// not find the answers of the first.
+pub(super) fn rename(data: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(data.join(NAME)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Made once for a data folder.
 fn own_name(data: &Path) -> Result<String, AppError> {
-    let file = data.join("name");
+    let file = data.join(NAME);
     let failed = |error: std::io::Error| AppError::DataFolder { folder: data.to_owned(), reason: error.to_string() };
     match std::fs::read_to_string(&file) {
         Ok(name) if !name.is_empty() => return Ok(name),
@@ -87,6 +105,9 @@ mod tests {
         let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         assert_eq!(of(None, one.path()), of(None, one.path()));
         assert_ne!(of(None, one.path()), of(None, two.path()));
+        let before = of(None, two.path());
+        rename(two.path()).unwrap();
+        assert_ne!(of(None, two.path()), before);
         let a = of(Some("postgres://user:secret@db:5432/corsac"), one.path());
         assert_eq!(a, of(Some("postgres://other:p@ss@db:5432/corsac?sslmode=require"), two.path()));
         assert_ne!(a, of(Some("postgres://user:secret@db:5432/other"), one.path()));

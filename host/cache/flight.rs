@@ -157,11 +157,12 @@ impl Inner {
             if let Some((shared, key)) = &shared {
                 let span = debug_span!("redis", hit = field::Empty);
                 let asked = shared.get(key).instrument(span.clone()).await;
-                span.record("hit", asked.is_some());
+                span.record("hit", matches!(asked, Ok(Some(_))));
                 drop(span);
                 let found = match asked {
-                    Some(value) => Some(value),
-                    None => self.agree(shared, key, namespace, &mut lock).await,
+                    Ok(None) => self.agree(shared, key, namespace, &mut lock).await,
+                    Ok(found) => found,
+                    Err(_away) => None,
                 };
                 if let Some(stored) = found.and_then(|value| self.stored(namespace, value)) {
                     let fresh = stored.fresh_until > Instant::now();
@@ -230,8 +231,10 @@ impl Inner {
             let inner = &refresh.inner;
             let shared = inner.shared_of(&namespace).map(|shared| (shared, shared.key(&namespace.name, &digest)));
             let mut lock = None;
-            if let Some((shared, shared_key)) = &shared {
-                let value = shared.get(shared_key).await;
+            // While the tier is away every host is on its own.
+            if let Some((shared, shared_key)) = &shared
+                && let Ok(value) = shared.get(shared_key).await
+            {
                 let stored = value.and_then(|value| inner.stored(&namespace, value));
                 if let Some(stored) = stored.filter(|stored| stored.fresh_until > Instant::now()) {
                     inner.entries.insert(key, stored).await;

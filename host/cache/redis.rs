@@ -8,6 +8,8 @@ mod breaker;
 mod clear;
 /// Connections and what goes over them.
 mod connections;
+/// What it counts.
+mod counters;
 /// One computation among all hosts.
 mod lock;
 /// How an entry lies in Redis.
@@ -15,7 +17,7 @@ mod value;
 /// The background work: looks, generations, messages of other hosts.
 mod watch;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,20 +30,18 @@ use tokio::sync::Semaphore;
 use self::breaker::Breaker;
 pub use self::connections::{BadUrl, TierError};
 use self::connections::{Connections, Request};
+use self::counters::Counters;
 pub(super) use self::lock::{Claim, Lock};
 pub(super) use self::value::Value;
 pub(super) use self::watch::ClearedElsewhere;
 use super::Digest;
-use super::figures::{CallFigures, SharedFigures};
+use super::figures::SharedFigures;
 use super::namespace::count;
-use crate::telemetry::Latency;
 
 /// Writes under way at once; more are dropped, because a cache that is not filled is only slower.
 const MOST_WRITES: usize = 256;
 /// Keys of one round trip.
 const BATCH: usize = 200;
-/// Durations that the recent mean is made of.
-const RECENT: usize = 100;
 
 /// How the shared tier is reached and used.
 #[derive(Clone, Debug)]
@@ -67,35 +67,17 @@ pub struct SharedTier {
     generations: RwLock<HashMap<String, u64>>,
     /// Namespaces that were cleared here and that the tier has not been told of yet.
     owed: Mutex<BTreeSet<String>>,
+    /// What Redis was marked with at the last look; 0 before the first.
+    mark: AtomicU64,
+    /// How often it had lost its mark, and so everything.
+    losses: AtomicU64,
     writes: Arc<Semaphore>,
     counters: Counters,
 }
 
-#[derive(Default)]
-struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    sets: AtomicU64,
-    deletes: AtomicU64,
-    errors: AtomicU64,
-    timeouts: AtomicU64,
-    corrupted: AtomicU64,
-    dropped: AtomicU64,
-    skipped: AtomicU64,
-    body_bytes: AtomicU64,
-    stored_bytes: AtomicU64,
-    get: Calls,
-    set: Calls,
-    memory_usage_bytes: AtomicU64,
-    key_count: AtomicU64,
-    evictions: AtomicU64,
-}
-
-#[derive(Default)]
-struct Calls {
-    all: Latency,
-    recent: Mutex<VecDeque<Duration>>,
-}
+/// The tier did not answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Away;
 
 /// The full name of an entry at one generation of its namespace.
 #[derive(Clone, Debug)]
@@ -112,6 +94,8 @@ impl SharedTier {
             options,
             generations: RwLock::default(),
             owed: Mutex::default(),
+            mark: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             counters: Counters::default(),
         })
@@ -125,18 +109,20 @@ impl SharedTier {
         SharedKey { name: format!("{}{generation}:{digest}", self.start_of(namespace)) }
     }
 
-    /// None: not there, not readable, or the tier is away.
-    pub(super) async fn get(self: &Arc<Self>, key: &SharedKey) -> Option<Value> {
+    /// None: not there, or not readable. An error means that the tier is no help at present, and that
+    /// whoever waits has waited enough for it.
+    pub(super) async fn get(self: &Arc<Self>, key: &SharedKey) -> Result<Option<Value>, Away> {
         let mut get = cmd("GET");
         get.arg(&key.name);
         let began = Instant::now();
-        let bytes = match self.call::<Option<Vec<u8>>>(Request::Command(get)).await {
-            Ok(bytes) => bytes,
-            Err(Some(TierError::Foreign)) => return self.corrupted(key),
-            Err(_) => return None,
-        };
-        self.counters.get.took(began.elapsed());
-        self.read(key, bytes)
+        match self.call::<Option<Vec<u8>>>(Request::Command(get)).await {
+            Ok(bytes) => {
+                self.counters.get.took(began.elapsed());
+                Ok(self.read(key, bytes))
+            }
+            Err(Some(TierError::Foreign)) => Ok(self.corrupted(key)),
+            Err(_) => Err(Away),
+        }
     }
 
     /// The same for many, in one round trip for every `BATCH` of them (in a cluster, one a node).
@@ -147,11 +133,13 @@ impl SharedTier {
             keys.iter().for_each(|key| {
                 get.arg(&key.name);
             });
-            let began = Instant::now();
+            let (began, count) = (Instant::now(), keys.len());
             match self.call::<Vec<Option<Vec<u8>>>>(Request::Command(get)).await {
-                Ok(found) if found.len() == keys.len() => {
+                Ok(found) if found.len() == count => {
                     self.counters.get.took(began.elapsed());
-                    values.extend(keys.iter().zip(found).map(|(key, bytes)| self.read(key, bytes)));
+                    let (tier, keys) = (self.clone(), keys.to_vec());
+                    let read = move || keys.iter().zip(found).map(|(key, bytes)| tier.read(key, bytes)).collect();
+                    values.extend(tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| vec![None; count]));
                 }
                 _ => values.extend(keys.iter().map(|_| None)),
             }
@@ -171,15 +159,14 @@ impl SharedTier {
     }
 
     /// Writes, in one round trip for every `BATCH` of them (in a cluster, one a node). Says how many.
-    pub(super) async fn put(&self, entries: Vec<(SharedKey, Value, Duration)>) -> usize {
+    pub(super) async fn put(self: &Arc<Self>, entries: Vec<(SharedKey, Value, Duration)>) -> usize {
         let mut written = 0;
         for entries in entries.chunks(BATCH) {
             if !self.breaker.allows_writing() {
                 self.counters.dropped.fetch_add(entries.len() as u64, Ordering::Relaxed);
                 continue;
             }
-            let commands: Vec<Cmd> =
-                entries.iter().filter_map(|(key, value, life)| self.set(key, value, *life)).collect();
+            let commands = self.encoded(entries).await;
             let count = commands.len();
             let began = Instant::now();
             match self.send_all(commands).await {
@@ -227,31 +214,13 @@ impl SharedTier {
         }
     }
 
+    /// Changes whenever it has come back, noticed or not.
+    pub(super) fn returns(&self) -> u64 {
+        self.breaker.closings() + self.losses.load(Ordering::Relaxed)
+    }
+
     pub(super) fn figures(&self) -> SharedFigures {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
-        let (connections, max_connections) = self.connections.counts();
-        SharedFigures {
-            state: self.breaker.state(),
-            hits: read(&counters.hits),
-            misses: read(&counters.misses),
-            sets: read(&counters.sets),
-            deletes: read(&counters.deletes),
-            errors: read(&counters.errors),
-            timeouts: read(&counters.timeouts),
-            corrupted: read(&counters.corrupted),
-            dropped: read(&counters.dropped),
-            skipped: read(&counters.skipped),
-            body_bytes: read(&counters.body_bytes),
-            stored_bytes: read(&counters.stored_bytes),
-            get: counters.get.figures(),
-            set: counters.set.figures(),
-            memory_usage_bytes: read(&counters.memory_usage_bytes),
-            key_count: read(&counters.key_count),
-            evictions: read(&counters.evictions),
-            connections,
-            max_connections,
-        }
+        self.counters.figures(self.breaker.state(), self.connections.counts())
     }
 
     /// One call of a request. `Err(None)`: not made, because the tier is away.
@@ -291,6 +260,13 @@ impl SharedTier {
             pipeline.add_command(command);
         });
         self.call::<Vec<redis::Value>>(Request::Pipeline(pipeline)).await.map(|_| ())
+    }
+
+    /// One command each. Compressing has no place on the threads that serve connections.
+    async fn encoded(self: &Arc<Self>, entries: &[(SharedKey, Value, Duration)]) -> Vec<Cmd> {
+        let (tier, entries) = (self.clone(), entries.to_vec());
+        let encode = move || entries.iter().filter_map(|(key, value, life)| tier.set(key, value, *life)).collect();
+        tokio::task::spawn_blocking(encode).await.unwrap_or_default()
     }
 
     fn set(&self, key: &SharedKey, value: &Value, life: Duration) -> Option<Cmd> {
@@ -342,23 +318,6 @@ impl SharedTier {
 
 /// The generation that counts for every namespace; not the name of one.
 const EVERYTHING: &str = "*";
-
-impl Calls {
-    fn took(&self, elapsed: Duration) {
-        self.all.record(elapsed);
-        let mut recent = self.recent.lock();
-        if recent.len() == RECENT {
-            recent.pop_front();
-        }
-        recent.push_back(elapsed);
-    }
-
-    fn figures(&self) -> CallFigures {
-        let recent = self.recent.lock();
-        let mean = recent.iter().sum::<Duration>().as_secs_f64() * 1e3 / recent.len().max(1) as f64;
-        CallFigures { recent_ms: mean, all: self.all.figures() }
-    }
-}
 
 /// Unix milliseconds.
 pub(super) fn unix_ms() -> u64 {

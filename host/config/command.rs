@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::location::StoreLocation;
 use super::secret::Secret;
+use super::security::SecurityArguments;
 use super::settings::RetrievalMode;
 use crate::telemetry::LogFormat;
 
@@ -25,6 +27,12 @@ pub enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look after stores.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Measure relevance on a judged collection.
     Eval {
         /// Folder with the corpus, the queries and the judgements.
@@ -42,6 +50,84 @@ pub enum Command {
 pub enum PluginCommand {
     /// Say what a component is and whether this host would load it.
     Check { file: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print it; it cannot be shown again.
+    Create {
+        /// Whose key it is, for people.
+        #[arg(long)]
+        name: String,
+        /// What it allows: `search`, `index`, `admin` (which implies the others), with commas between them.
+        #[arg(long)]
+        scope: String,
+        /// Days until it ends by itself; without it, never.
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u32>,
+        /// Requests that it allows, such as `600/minute`, or 0 for no limit; without it, what the server says for all.
+        #[arg(long, value_name = "COUNT/minute", value_parser = rate)]
+        rate: Option<u32>,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// List the keys.
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// End a key; running servers follow within seconds.
+    Revoke {
+        /// As `corsac key list` shows it.
+        id: String,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+}
+
+/// Which store a command works on. A server may be running over it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreArguments {
+    /// Configuration file of the server.
+    #[arg(long, env = "CORSAC_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the store, as the server was told.
+    #[arg(long, env = "CORSAC_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// The folder that the server serves, when it was told no data folder.
+    #[arg(long, value_name = "PATH")]
+    pub tree: Option<PathBuf>,
+    /// `postgres://…`, as the server was told.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+}
+
+impl StoreArguments {
+    /// As if a server were started with them.
+    pub fn as_serve(&self) -> ServeArguments {
+        ServeArguments {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            shared: SharedArguments { database_url: self.database_url.clone(), ..SharedArguments::default() },
+            ..ServeArguments::default()
+        }
+    }
+}
+
+/// `600/minute` or `600`.
+fn rate(text: &str) -> Result<u32, String> {
+    let count = text.strip_suffix("/minute").unwrap_or(text);
+    count.trim().parse().map_err(|_| "write a number of requests, such as 600/minute".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Copy everything from one store into an empty one, and compare them. No server may use either meanwhile.
+    ///
+    /// A store is a server's data folder, `sqlite:FILE`, `postgres://…`, or `env:VARIABLE` for an environment
+    /// variable that holds one of these, which keeps a password off the command line. A copy that was interrupted
+    /// goes on when it is started again.
+    Copy { from: StoreLocation, to: StoreLocation },
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -95,6 +181,8 @@ pub struct ServeArguments {
     pub max_file_bytes: Option<u64>,
     #[command(flatten)]
     pub shared: SharedArguments,
+    #[command(flatten)]
+    pub security: SecurityArguments,
     #[command(flatten)]
     pub telemetry: TelemetryArguments,
     /// What answers a query's look-ups: each host's own index, or the database [default: index].

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
-use crate::config::{ConfigError, DatabaseSettings, RedisSettings, ServeArguments, TelemetrySettings};
+use crate::config::file;
+use crate::config::{
+    ConfigError, DatabaseSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 
@@ -22,6 +25,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub security: SecuritySettings,
     pub telemetry: TelemetrySettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
@@ -32,7 +36,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// Loopback, because nothing here asks who is there.
+    /// Loopback, where requests need no key.
     pub listen: SocketAddr,
     /// None: `default_data_folder` of the served tree.
     pub data: Option<PathBuf>,
@@ -174,7 +178,7 @@ impl Settings {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
         let mut settings: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: file::reason(&text, &error) })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut settings.server;
         for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data)
@@ -214,6 +218,7 @@ impl Settings {
         set(&mut self.index.retrieval, arguments.retrieval);
         self.database.apply(&arguments.shared);
         self.redis.apply(&arguments.shared);
+        self.security.apply(&arguments.security);
         self.telemetry.apply(&arguments.telemetry);
         set(&mut self.cache.bytes, arguments.cache_bytes);
         set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
@@ -236,6 +241,7 @@ impl Settings {
         within("index.max_file_bytes", self.index.max_file_bytes, 1, 1 << 30)?;
         self.database.check()?;
         self.redis.check()?;
+        self.security.check()?;
         self.telemetry.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);

@@ -78,6 +78,11 @@ impl DatabaseSettings {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        scheme(
+            "DATABASE_URL (database.url)",
+            self.url.as_ref().map(Secret::expose),
+            &["postgres://", "postgresql://"],
+        )?;
         within("database.pool_size (DB_POOL_SIZE)", self.pool_size.into(), 1, 10_000)?;
         within("database.max_overflow (DB_MAX_OVERFLOW)", self.max_overflow.into(), 0, 10_000)?;
         within("database.pool_timeout_seconds (DB_POOL_TIMEOUT)", self.pool_timeout_seconds, 1, 3600)?;
@@ -95,6 +100,9 @@ impl RedisSettings {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for node in self.url.iter().flat_map(|url| url.expose().split(',').map(str::trim)) {
+            scheme("REDIS_URL (redis.url)", Some(node).filter(|node| !node.is_empty()), &["redis://", "rediss://"])?;
+        }
         within("redis.max_connections (REDIS_MAX_CONNECTIONS)", self.max_connections.into(), 1, 10_000)?;
         within("redis.timeout_ms", self.timeout_ms, 1, 60_000)?;
         within(
@@ -103,5 +111,15 @@ impl RedisSettings {
             0,
             1 << 30,
         )
+    }
+}
+
+/// Early and without the value: drivers would quote it.
+fn scheme(name: &'static str, url: Option<&str>, schemes: &'static [&'static str; 2]) -> Result<(), ConfigError> {
+    match url {
+        Some(url) if !schemes.iter().any(|scheme| url.starts_with(scheme)) => {
+            Err(ConfigError::Scheme { name, first: schemes[0], second: schemes[1] })
+        }
+        _ => Ok(()),
     }
 }

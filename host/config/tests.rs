@@ -92,11 +92,19 @@ fn every_serve_flag_has_a_variable() {
     }
     let variables: Vec<_> = serve.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
     for earlier in [
-        "CACHE_TTL_SEMANTIC",
-        "CACHE_TTL_SYNTAX",
+        "CACHE_COMPRESSION_THRESHOLD",
+        "CACHE_TTL",
         "CACHE_TTL_HYBRID",
+        "CACHE_TTL_SEMANTIC",
         "CACHE_TTL_SUGGESTIONS",
+        "CACHE_TTL_SYNTAX",
+        "DATABASE_URL",
+        "DB_MAX_OVERFLOW",
+        "DB_POOL_SIZE",
+        "DB_POOL_TIMEOUT",
+        "DB_SLOW_QUERY_MS",
         "MAX_CONCURRENT_SEARCHES",
+        "REDIS_MAX_CONNECTIONS",
     ] {
         assert!(variables.contains(&earlier), "{earlier} is not read");
     }
@@ -139,4 +147,138 @@ fn plugin_check_and_eval_parse() {
     assert!(matches!(check.command, Command::Plugin(PluginCommand::Check { .. })));
     let eval = CommandLine::try_parse_from(["corsac", "eval", "data", "--mode", "vector"]).unwrap();
     assert!(matches!(eval.command, Command::Eval { mode: Some(_), .. }));
+}
+
+/// The environment is of the process, so `tests/it/access.rs` shows that it stands between flag and file.
+#[test]
+fn flags_win_over_the_file_for_what_hosts_share_and_for_who_may_ask() {
+    let file = "[database]\nurl = \"postgres://file@db/corsac\"\npool_size = 7\nslow_query_ms = 250\n\
+                [redis]\nurl = \"redis://file:6379\"\nprefix = \"mine\"\n\
+                [security]\nkeys = \"on\"\nrate_per_minute = 60\ncors_origins = [\"https://a.example\"]\n";
+    let flags = [
+        ["--database-url", "postgresql://flag@db/corsac"],
+        ["--db-pool-size", "9"],
+        ["--redis-url", "rediss://flag:6379,rediss://other:6379"],
+        ["--keys", "off"],
+        ["--cors-origin", "https://b.example:8443"],
+    ];
+    let settings = load_with_file(file, &flags.concat()).unwrap();
+    let database = settings.database;
+    assert_eq!(database.url, Some(Secret::new("postgresql://flag@db/corsac")));
+    assert_eq!((database.pool_size, database.slow_query_ms, database.max_overflow), (9, 250, 30));
+    assert_eq!(settings.redis.url.unwrap().expose(), "rediss://flag:6379,rediss://other:6379");
+    assert_eq!((settings.redis.prefix.as_str(), settings.redis.max_connections), ("mine", 20));
+    assert_eq!((settings.security.keys, settings.security.rate_per_minute), (KeyPolicy::Off, 60));
+    // Like folders, origins add up.
+    assert_eq!(settings.security.cors_origins, ["https://a.example", "https://b.example:8443"]);
+    let alone = load_with_file(file, &[]).unwrap();
+    assert_eq!(alone.database.url.unwrap().expose(), "postgres://file@db/corsac");
+    assert_eq!(alone.security.keys, KeyPolicy::On);
+}
+
+#[test]
+fn wrong_values_of_the_shared_parts_are_named() {
+    for (file, expected) in [
+        ("[database]\npool = 1\n", "unknown field `pool`"),
+        ("[redis]\nurls = []\n", "unknown field `urls`"),
+        ("[security]\napi_keys = \"on\"\n", "unknown field `api_keys`"),
+        ("[secrets]\n", "unknown field `secrets`"),
+        ("[database]\npool_size = 0\n", "database.pool_size (DB_POOL_SIZE) is 0"),
+        ("[redis]\ntimeout_ms = 0\n", "redis.timeout_ms is 0"),
+        ("[security]\nrate_per_minute = 99999999\n", "security.rate_per_minute (CORSAC_RATE_PER_MINUTE) is 99999999"),
+        ("[security]\nkeys = \"maybe\"\n", "line 2, `keys`: unknown value, expected one of `auto`, `on`, `off`"),
+        ("[security]\ncors_origins = [\"https://a.example/\"]\n", "`https://a.example/`, which is no origin"),
+        ("[security]\ncors_origins = [\"https://A.example\"]\n", "no origin"),
+        ("[security]\ncors_origins = [\"https://*.example\"]\n", "no origin"),
+        ("[security]\ncors_origins = [\"null\"]\n", "no origin"),
+        ("[index]\nretrieval = \"postgres\"\n", "there is no database"),
+    ] {
+        let message = load_with_file(file, &[]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message} does not say {expected}");
+    }
+}
+
+const PASSWORD: &str = "hunter2";
+
+#[test]
+fn settings_print_no_secret() {
+    let settings = Settings {
+        database: DatabaseSettings { url: Some(Secret::new("postgres://u:hunter2@db/x")), ..Default::default() },
+        redis: RedisSettings { url: Some(Secret::new("redis://:hunter2@cache")), ..Default::default() },
+        security: SecuritySettings { admin_key: Some(Secret::new("hunter2".repeat(6))), ..Default::default() },
+        ..Settings::default()
+    };
+    let arguments = [
+        ["--database-url", "postgres://u:hunter2@db/x"],
+        ["--redis-url", "redis://:hunter2@cache"],
+        ["--admin-key", "hunter2hunter2hunter2hunter2hunter2"],
+    ];
+    let arguments = serve(&arguments.concat());
+    let printed = [
+        format!("{settings:?}"),
+        format!("{settings:#?}"),
+        toml::to_string(&settings).unwrap(),
+        serde_json::to_string(&settings).unwrap(),
+        format!("{arguments:?}"),
+        format!("{:?}", Settings::load(&arguments).unwrap()),
+    ];
+    for text in printed {
+        assert!(text.contains("***") && !text.contains(PASSWORD), "{text}");
+    }
+}
+
+#[test]
+fn mistakes_beside_a_secret_do_not_tell_it() {
+    for (file, named) in [
+        ("[database]\nurl = \"mysql://u:hunter2@db/x\"\n", "DATABASE_URL (database.url) must begin with postgres://"),
+        ("[database]\nurl = \"hunter2\"\n", "DATABASE_URL"),
+        ("[redis]\nurl = \"redis://ok,http://:hunter2@b\"\n", "REDIS_URL (redis.url) must begin with redis://"),
+        ("[security]\nadmin_key = \"hunter2\"\n", "CORSAC_ADMIN_KEY"),
+        ("[security]\nadmin_key = \"hunter2 hunter2 hunter2 hunter2 hunter2\"\n", "CORSAC_ADMIN_KEY"),
+        // Mistakes of syntax and of kind, of which the parser would show the line.
+        ("[database]\nurl = \"postgres://u:hunter2@db/x\n", "line 2, `url`"),
+        ("[database]\nurl = postgres://u:hunter2@db/x\n", "line 2, `url`"),
+        ("[database]\nurl postgres://u:hunter2@db/x?a=b\n", "line 2"),
+        ("[database]\nhunter2\n", "line 2"),
+        ("[database]\npool_size = \"postgres://u:hunter2@db/x\"\n", "line 2, `pool_size`"),
+        ("[database]\npool_size = \"a\\\"hunter2\"\n", "line 2, `pool_size`"),
+        ("[security]\nkeys = \"hunter2\"\n", "line 2, `keys`"),
+        ("[database]\nurls = \"postgres://u:hunter2@db/x\"\n", "urls"),
+        ("[redis]\nurl = [\"redis://:hunter2@a\"]\n", "line 2, `url`"),
+    ] {
+        let error = load_with_file(file, &[]).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(named), "{text} does not name {named}");
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
+}
+
+#[test]
+fn keys_are_wanted_on_every_address_but_loopback() {
+    for (address, wanted) in [
+        ("127.0.0.1:1", false),
+        ("127.9.9.9:1", false),
+        ("[::1]:1", false),
+        ("[::ffff:127.0.0.1]:1", false),
+        ("0.0.0.0:1", true),
+        ("[::]:1", true),
+        ("10.0.0.1:1", true),
+        ("[::ffff:10.0.0.1]:1", true),
+    ] {
+        let address = address.parse().unwrap();
+        assert_eq!(KeyPolicy::Auto.requires_keys(address), wanted, "{address}");
+        assert!(KeyPolicy::On.requires_keys(address) && !KeyPolicy::Off.requires_keys(address));
+    }
+}
+
+#[test]
+fn key_commands_parse() {
+    let create = ["corsac", "key", "create", "--name", "a", "--scope", "search", "--rate", "600/minute"];
+    let parsed = CommandLine::try_parse_from(create).unwrap().command;
+    assert!(matches!(parsed, Command::Key(KeyCommand::Create { rate: Some(600), expires_days: None, .. })));
+    for wrong in ["600/hour", "-1", "many", "4294967296"] {
+        let line = ["corsac", "key", "create", "--name", "a", "--scope", "search", "--rate", wrong];
+        assert!(CommandLine::try_parse_from(line).is_err(), "{wrong}");
+    }
+    assert!(CommandLine::try_parse_from(["corsac", "key", "revoke"]).is_err());
 }

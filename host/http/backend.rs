@@ -44,6 +44,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The task now and at every change, until and including its end.
     fn watch_task(&self, id: &str) -> BoxFuture<'_, Result<BoxStream<'static, TaskStatus>, BackendError>>;
 
+    /// API keys, the oldest first.
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>>;
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>>;
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>>;
+
     fn index(&self) -> IndexStatus;
 
     /// How fresh an answer is that is given now.
@@ -286,6 +293,48 @@ pub struct Freshness {
     pub checked: u64,
     /// The store is out of reach: other hosts may have written more than `latest`.
     pub stale: bool,
+}
+
+/// An API key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyStatus {
+    pub id: String,
+    pub name: String,
+    /// Of `search`, `index`, `admin`.
+    pub scopes: Vec<String>,
+    /// None: what the server says for all keys. 0: no limit.
+    pub rate_per_minute: Option<u32>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339; none: never.
+    pub expires_at: Option<String>,
+}
+
+/// What a new API key shall be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyRequest {
+    /// Whose key it is, for people.
+    #[schema(min_length = 1, max_length = 64)]
+    pub name: String,
+    /// Of `search`, `index`, `admin` (which implies the others).
+    #[schema(min_items = 1)]
+    pub scopes: Vec<String>,
+    /// Days until it ends by itself; never when left out.
+    #[schema(minimum = 1, maximum = 36500)]
+    pub expires_days: Option<u32>,
+    /// Requests a minute; what the server says for all keys when left out, no limit for 0.
+    #[schema(maximum = 10000000)]
+    pub rate_per_minute: Option<u32>,
+}
+
+/// An API key that was just made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedKey {
+    /// What clients send; it cannot be shown again.
+    pub key: String,
+    #[serde(flatten)]
+    pub status: KeyStatus,
 }
 
 /// The index as it stands.

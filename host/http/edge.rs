@@ -1,5 +1,5 @@
-//! What happens to every request, whatever its route: it gets an id, is counted and timed, and a panic
-//! in its handler becomes a problem instead of a broken connection. One layer, because each layer costs
+//! What happens to every request, whatever its route: it gets an id, is counted and timed, is turned away
+//! if it may not come, and a panic in its handler becomes a problem instead of a broken connection. One layer, because each layer costs
 //! an allocation on the way of a cached answer.
 
 use std::convert::Infallible;
@@ -11,12 +11,15 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use crate::access::Allowance;
+use crate::http::authorise::{self, Guard};
+use crate::http::cors::{self, Cors};
 use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry::{RouteMetrics, trace};
@@ -31,21 +34,35 @@ const MAX_CLIENT_ID: usize = 128;
 pub(super) struct Edge {
     pub(super) metrics: RouteMetrics,
     pub(super) hosts: Hosts,
+    pub(super) cors: Cors,
+    /// None: everyone may come.
+    pub(super) guard: Option<Guard>,
 }
 
 impl<Inner> Layer<Inner> for Edge {
     type Service = EdgeService<Inner>;
 
     fn layer(&self, inner: Inner) -> Self::Service {
-        EdgeService { inner, metrics: self.metrics.clone(), hosts: self.hosts }
+        EdgeService { inner, edge: self.clone() }
+    }
+}
+
+impl Edge {
+    /// What is left of the caller's rate if it has one, or the answer that the request gets instead.
+    fn enter(&self, request: &Request, granted: bool) -> Result<Option<Allowance>, Box<Response>> {
+        let headers = request.headers();
+        origin::check(self.hosts, granted, headers).map_err(|problem| Box::new(problem.into_response()))?;
+        if granted && cors::is_preflight(request.method(), headers) {
+            return Err(Box::new(cors::preflight()));
+        }
+        self.guard.as_ref().map_or(Ok(None), |guard| guard.admit(headers))
     }
 }
 
 #[derive(Clone)]
 pub(super) struct EdgeService<Inner> {
     inner: Inner,
-    metrics: RouteMetrics,
-    hosts: Hosts,
+    edge: Edge,
 }
 
 impl<Inner> Service<Request> for EdgeService<Inner>
@@ -65,20 +82,21 @@ where
         let start = Instant::now();
         let id = client_id(request.headers()).unwrap_or_else(new_id);
         let method = name(request.method());
-        let metrics = self.metrics.clone();
+        let metrics = self.edge.metrics.clone();
         let span =
             trace::request(method, metrics.route(), id.to_str().unwrap_or_default(), || parent(request.headers()));
         let around = span.clone();
         let in_flight = metrics.begin();
-        let allowed = origin::check(self.hosts, request.headers());
-        let handled = match allowed {
-            Ok(()) => Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind()),
-            Err(problem) => Err(problem),
+        let cors = self.edge.cors.clone();
+        let granted = cors.grant(request.headers());
+        let (allowance, handled) = match self.edge.enter(&request, granted.is_some()) {
+            Ok(allowance) => (allowance, Ok(AssertUnwindSafe(self.inner.call(request)).catch_unwind())),
+            Err(answer) => (None, Err(answer)),
         };
         let answering = async move {
             let handled = match handled {
                 Ok(handled) => handled.await,
-                Err(problem) => Ok(Ok(problem_with_id(problem, &id))),
+                Err(answer) => Ok(Ok(*answer)),
             };
             let mut response = match handled {
                 Ok(Ok(response)) => response,
@@ -92,6 +110,10 @@ where
                 response = with_id(response, &id);
             }
             response.headers_mut().insert(REQUEST_ID.clone(), id);
+            if let Some(allowance) = allowance {
+                authorise::show(allowance, &mut response);
+            }
+            cors.decorate(&mut response, granted);
             let elapsed = start.elapsed();
             metrics.answered(method, response.status().as_u16(), elapsed);
             trace::answered(&span, response.status().as_u16());

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
-use crate::http::{database, indexing, plugins, search, status, tasks};
+use crate::http::{database, indexing, keys, plugins, search, status, tasks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,16 +34,35 @@ use crate::http::{database, indexing, plugins, search, status, tasks};
         status::health::ready,
         plugins::list,
         plugins::reload,
+        keys::list,
+        keys::create,
+        keys::revoke,
         document,
     ),
     tags(
         (name = "search", description = "ask"),
         (name = "indexing", description = "bring documents in"),
         (name = "plugins", description = "what answers"),
+        (name = "keys", description = "who may ask"),
         (name = "status", description = "how the server fares"),
-    )
+    ),
+    modifiers(&Keys),
+    security((), ("bearer" = []), ("header" = []))
 )]
 pub(super) struct Api;
+
+/// Both ways to present a key.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`corsac_<id>_<secret>`"));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key")));
+        components.add_security_scheme("header", header);
+    }
+}
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "status", responses((status = 200, body = Object)))]

@@ -64,6 +64,9 @@ pub(super) enum Code {
     BodyTooLarge,
     BodyTooSlow,
     UnsupportedMediaType,
+    Unauthorized,
+    MissingScope,
+    RateLimited,
     Forbidden,
     NotFound,
     MethodNotAllowed,
@@ -71,6 +74,7 @@ pub(super) enum Code {
     UnknownRanker,
     UnknownTask,
     UnknownPlugin,
+    UnknownKey,
     BadQuery,
     Unsupported,
     Conflict,
@@ -96,6 +100,9 @@ impl Code {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
             }
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "this request needs an API key"),
+            Self::MissingScope => ("missing-scope", StatusCode::FORBIDDEN, "the API key does not allow this"),
+            Self::RateLimited => ("rate-limited", StatusCode::TOO_MANY_REQUESTS, "too many requests"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "this request is not taken"),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "there is nothing here"),
             Self::MethodNotAllowed => {
@@ -105,6 +112,7 @@ impl Code {
             Self::UnknownRanker => ("unknown-ranker", StatusCode::UNPROCESSABLE_ENTITY, "there is no such ranker"),
             Self::UnknownTask => ("unknown-task", StatusCode::NOT_FOUND, "there is no such task"),
             Self::UnknownPlugin => ("unknown-plugin", StatusCode::NOT_FOUND, "there is no such plugin"),
+            Self::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "there is no such API key"),
             Self::BadQuery => ("bad-query", StatusCode::UNPROCESSABLE_ENTITY, "the query cannot be answered"),
             Self::Unsupported => ("unsupported", StatusCode::UNPROCESSABLE_ENTITY, "the plugin does not support this"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "the request contradicts what is there"),
@@ -221,6 +229,7 @@ impl From<BackendError> for Problem {
                 let code = match *kind {
                     "task" => Code::UnknownTask,
                     "plugin" => Code::UnknownPlugin,
+                    "API key" => Code::UnknownKey,
                     _ => Code::NotFound,
                 };
                 Problem::new(code, error.to_string())

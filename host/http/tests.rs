@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Keys, rates and pages of other origins.
+mod access;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -137,6 +139,17 @@ fn database() -> DatabaseStatus {
     }
 }
 
+fn key() -> KeyStatus {
+    KeyStatus {
+        id: "0a1b".into(),
+        name: "test".into(),
+        scopes: vec!["search".into()],
+        rate_per_minute: None,
+        created_at: "2026-01-01T00:00:00Z".into(),
+        expires_at: None,
+    }
+}
+
 fn plugin_name() -> String {
     "strategy-x@0.1.0".to_owned()
 }
@@ -250,6 +263,22 @@ impl Backend for Fake {
         let found = (id == "t1").then(|| WatchStream::new(self.task.subscribe()).boxed());
         let missing = BackendError::NotFound { kind: "task", name: id.to_owned() };
         async { found.ok_or(missing) }.boxed()
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<KeyStatus>, BackendError>> {
+        async { Ok(vec![key()]) }.boxed()
+    }
+
+    fn create_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<CreatedKey, BackendError>> {
+        let KeyRequest { name, scopes, rate_per_minute, .. } = request;
+        let status = KeyStatus { name, scopes, rate_per_minute, ..key() };
+        async { Ok(CreatedKey { key: "corsac_0a1b_ff".into(), status }) }.boxed()
+    }
+
+    fn revoke_key(&self, id: &str) -> BoxFuture<'_, Result<(), BackendError>> {
+        let missing = BackendError::NotFound { kind: "API key", name: id.to_owned() };
+        let outcome = if id == "0a1b" { Ok(()) } else { Err(missing) };
+        async { outcome }.boxed()
     }
 
     fn index(&self) -> IndexStatus {

@@ -6,6 +6,8 @@
 mod crash;
 /// Folders: what is found, what is left out, what is news.
 mod folders;
+/// Several hosts over one store.
+mod hosts;
 /// Posted documents.
 mod posts;
 

@@ -18,10 +18,16 @@ use crate::cache::{Digest, Source};
 const COUNTED: usize = 8;
 /// Between looks at what serves.
 const LOOK: Duration = Duration::from_millis(200);
-/// Changes come in bursts (a tree that is being indexed, a folder of plugins): it begins when nothing has
-/// changed for this long, or after the longest wait.
+/// Changes come in bursts (a tree that is being indexed, a folder of plugins), each of which makes what was
+/// warmed for the one before worthless: it begins when nothing has changed for this long.
 const QUIET: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// After a round it rests this many times as long as the round took, so that an index that changes every
+/// second costs a quarter of a processor and not a whole one.
+const REST: u32 = 3;
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Registry, index, returns of the shared tier.
+type Serving = (u64, u64, u64);
 
 /// What warming did since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub struct WarmFigures {
     pub computed: u64,
     /// Answers that another host had computed already.
     pub fetched: u64,
+    /// Answers given to a shared tier that came back, perhaps without what it had.
+    pub given: u64,
     pub failed: u64,
     /// Questions that are counted at present.
     pub counted: u64,
@@ -47,6 +55,7 @@ pub(super) struct Frequent {
     rounds: AtomicU64,
     computed: AtomicU64,
     fetched: AtomicU64,
+    given: AtomicU64,
     failed: AtomicU64,
 }
 
@@ -59,8 +68,8 @@ struct Top {
 impl Frequent {
     /// `wanted` questions shall be warmed; counts are halved every `period`.
     pub fn new(wanted: usize, period: Duration) -> Self {
-        let [rounds, computed, fetched, failed] = [const { AtomicU64::new(0) }; 4];
-        Self { top: Mutex::default(), wanted, period, rounds, computed, fetched, failed }
+        let [rounds, computed, fetched, given, failed] = [const { AtomicU64::new(0) }; 5];
+        Self { top: Mutex::default(), wanted, period, rounds, computed, fetched, given, failed }
     }
 
     /// Counts one, unless another thread is counting at this very moment.
@@ -100,7 +109,7 @@ impl Frequent {
     /// The most frequent first.
     fn most_frequent(&self) -> Vec<Arc<SearchRequest>> {
         let mut all: Vec<(u64, Arc<SearchRequest>)> = self.top.lock().counts.values().cloned().collect();
-        all.sort_by(|left, right| right.0.cmp(&left.0));
+        all.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         all.truncate(self.wanted);
         all.into_iter().map(|(_, request)| request).collect()
     }
@@ -111,6 +120,7 @@ impl Frequent {
             rounds: read(&self.rounds),
             computed: read(&self.computed),
             fetched: read(&self.fetched),
+            given: read(&self.given),
             failed: read(&self.failed),
             counted: self.top.lock().counts.len() as u64,
         }
@@ -131,10 +141,13 @@ impl Service {
             loop {
                 tokio::time::sleep(LOOK).await;
                 if self.serving() != warmed_for {
-                    warmed_for = self.quiet().await;
-                    if self.warm(frequent, warmed_for).await {
+                    let (before, now) = (warmed_for, self.quiet().await);
+                    warmed_for = now;
+                    let began = Instant::now();
+                    if self.warm(frequent, now, now.2 != before.2).await {
                         frequent.rounds.fetch_add(1, Ordering::Relaxed);
                     }
+                    tokio::time::sleep((began.elapsed() * REST).min(LONGEST_REST)).await;
                 }
             }
         };
@@ -144,36 +157,44 @@ impl Service {
         }
     }
 
-    /// What answers are made of, as two numbers that change with it.
-    fn serving(&self) -> (u64, u64) {
-        (self.inner.runtime.registry().generation, self.inner.index.snapshot().generation())
+    /// What answers are made of, and how often the shared tier came back, as numbers that change with it.
+    fn serving(&self) -> Serving {
+        let inner = &self.inner;
+        (inner.runtime.registry().generation, inner.index.snapshot().generation(), inner.cache.returns())
     }
 
     /// Waits until changes have come to rest.
-    async fn quiet(&self) -> (u64, u64) {
-        let began = Instant::now();
+    async fn quiet(&self) -> Serving {
         let mut serving = self.serving();
         loop {
             tokio::time::sleep(QUIET).await;
             let now = self.serving();
-            if now == serving || began.elapsed() >= LONGEST_WAIT {
+            if now == serving {
                 return now;
             }
             serving = now;
         }
     }
 
-    /// One round; false if it was overtaken by the next change.
-    async fn warm(&self, frequent: &Frequent, serving: (u64, u64)) -> bool {
+    /// One round; false if it was overtaken by the next change. `give`: the shared tier may have lost what
+    /// this host still has.
+    async fn warm(&self, frequent: &Frequent, serving: Serving, give: bool) -> bool {
         let inner = &self.inner;
         let mut missing: HashMap<String, Vec<(Digest, Arc<SearchRequest>)>> = HashMap::new();
+        let mut held: HashMap<String, Vec<Digest>> = HashMap::new();
         for request in frequent.most_frequent() {
             // A plugin that it names may be gone.
             let Ok(plan) = inner.plan((*request).clone()) else { continue };
             let key = plan.key(&request.digest());
-            if !inner.cache.holds(plan.namespace(), key).await {
+            if inner.cache.holds(plan.namespace(), key).await {
+                held.entry(plan.namespace().to_owned()).or_default().push(key);
+            } else {
                 missing.entry(plan.namespace().to_owned()).or_default().push((key, request));
             }
+        }
+        for (namespace, keys) in held.into_iter().filter(|_| give) {
+            let given = inner.cache.share(&namespace, &keys).await;
+            frequent.given.fetch_add(given as u64, Ordering::Relaxed);
         }
         for (namespace, questions) in missing {
             let keys: Vec<Digest> = questions.iter().map(|(key, _)| *key).collect();

@@ -168,6 +168,13 @@ struct Timing {
     max: Duration,
 }
 
+/// What is to be done about a slow statement.
+struct Noted {
+    warn: bool,
+    times: u64,
+    plan_wanted: bool,
+}
+
 struct Slow {
     shown: SlowStatement,
     plan_asked: Option<Instant>,
@@ -183,9 +190,19 @@ impl StatementLog {
     /// Takes note of one execution. True when the caller should have a plan made for the statement; `planned`
     /// takes it.
     pub fn observe(&self, statement: &str, took: Duration) -> bool {
-        let mut kept = self.kept.lock();
-        kept.time(statement, took);
-        took > self.slow_from && kept.slow(statement, took)
+        let noted = {
+            let mut kept = self.kept.lock();
+            kept.time(statement, took);
+            if took <= self.slow_from {
+                return false;
+            }
+            kept.slow(statement, took)
+        };
+        if noted.warn {
+            let (statement, times) = (one_line(&cut(statement)), noted.times);
+            tracing::warn!(statement, milliseconds = milliseconds(took), times, "slow statement of the document store");
+        }
+        noted.plan_wanted
     }
 
     /// The plan of a statement that `observe` asked for, or why there is none.
@@ -239,7 +256,7 @@ impl Kept {
         timing.max = timing.max.max(took);
     }
 
-    fn slow(&mut self, statement: &str, took: Duration) -> bool {
+    fn slow(&mut self, statement: &str, took: Duration) -> Noted {
         let (statement, now) = (cut(statement), Instant::now());
         let known = self.slow.iter().position(|slow| slow.shown.statement == statement);
         let mut slow = match known {
@@ -251,18 +268,20 @@ impl Kept {
         (shown.last_ms, shown.worst_ms, shown.last_at) = (took, shown.worst_ms.max(took), SystemTime::now());
         shown.times += 1;
         let older = |since: Option<Instant>, than| since.is_none_or(|since| now.duration_since(since) >= than);
-        if older(slow.warned, WARNING_INTERVAL) {
+        let noted = Noted {
+            warn: older(slow.warned, WARNING_INTERVAL),
+            times: shown.times,
+            plan_wanted: older(slow.plan_asked, PLAN_LIFETIME),
+        };
+        if noted.warn {
             slow.warned = Some(now);
-            let (statement, times) = (one_line(&shown.statement), shown.times);
-            tracing::warn!(statement, milliseconds = took, times, "slow statement of the document store");
         }
-        let plan_wanted = older(slow.plan_asked, PLAN_LIFETIME);
-        if plan_wanted {
+        if noted.plan_wanted {
             slow.plan_asked = Some(now);
         }
         self.slow.insert(0, slow);
         self.slow.truncate(SLOW_STATEMENTS);
-        plan_wanted
+        noted
     }
 }
 

@@ -1,8 +1,12 @@
 //! The shared backend: PostgreSQL, which many hosts use at once. Owns opening, migration and the trait; the
 //! statements are in its submodules. Needs sessions: a pooler in front must not change them between transactions.
 
+/// What a URL may say.
+mod address;
 /// The pool and its bounds.
 mod connections;
+/// Rows in and out.
+mod copy;
 /// Statements that write documents.
 mod documents;
 /// What errors mean.
@@ -11,6 +15,8 @@ mod failure;
 mod feed;
 /// Figures of the past.
 mod history;
+/// Statements about API keys.
+mod keys;
 /// Rights that one host at a time has, and whether the server is there.
 mod leases;
 /// How the database fares: how long statements take, plans, advice.
@@ -23,7 +29,6 @@ mod rows;
 mod tasks;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,8 +37,8 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, MonitoredStore, NewDocument, PoolFigures,
-    Root, StoreError, StoredChange, Task, Upserted, version,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, KeyStore, Lease, MonitoredStore, NewDocument,
+    PoolFigures, Root, StoreError, StoredChange, StoredKey, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
 use crate::store::monitor::DatabaseReport;
@@ -98,10 +103,8 @@ impl PostgresStore {
     /// Connects, waiting for the server as long as a call waits for a connection, and brings the tables up to date;
     /// several hosts may do so at once. `url` may hold a password, which no error quotes.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Unavailable(format!("the database's URL cannot be read: {error}")))?
-            .application_name(&format!("corsac/{}", options.host))
-            .disable_statement_logging();
+        let connect =
+            address::parse(url)?.application_name(&format!("corsac/{}", options.host)).disable_statement_logging();
         let identity = prepare(&connect, options.pool_timeout).await?;
         let monitor = Monitor::start(connect.clone(), options.slow_query);
         let (keeper, away) = Keeper::start(connect.clone(), &of_host(&options.host));
@@ -121,12 +124,6 @@ impl PostgresStore {
     pub fn with_max_content_bytes(mut self, limit: u64) -> Self {
         self.max_content_bytes = limit;
         self
-    }
-
-    /// For tests that look behind the trait.
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &sqlx::PgPool {
-        self.connections.pool()
     }
 }
 
@@ -296,5 +293,22 @@ impl MonitoredStore for PostgresStore {
     }
 }
 
+#[async_trait]
+impl KeyStore for PostgresStore {
+    async fn add_key(&self, key: &StoredKey) -> Result<(), StoreError> {
+        call!(self, CALL, |session| keys::add(session, key))
+    }
+
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        call!(self, CALL, |session| keys::list(session))
+    }
+
+    async fn remove_key(&self, id: &str) -> Result<bool, StoreError> {
+        call!(self, CALL, |session| keys::remove(session, id))
+    }
+}
+
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

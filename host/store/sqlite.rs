@@ -1,10 +1,14 @@
 //! The embedded backend: one SQLite file in write-ahead mode, one connection that writes, a few that
 //! read. Owns opening, migration, and what SQLite's errors mean; the statements are in its submodules.
 
+/// Rows in and out.
+mod copy;
 /// Statements about documents, roots and the sequence.
 mod documents;
 /// Statements about figures of the past.
 mod history;
+/// Statements about API keys.
+mod keys;
 /// How long operations take.
 mod monitor;
 /// Statements about tasks.
@@ -234,6 +238,12 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             check(std::sync::Arc::new(open(&folder).await)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn keys_conform() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::store::key::conforms(std::sync::Arc::new(open(&folder).await)).await;
     }
 
     #[tokio::test]

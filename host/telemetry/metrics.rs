@@ -58,6 +58,11 @@ struct Stage {
     stage: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
 type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// 50 µs to 26 s, each bucket twice the one before.
@@ -74,6 +79,7 @@ pub struct Metrics {
     searches: Family<Search, Counter>,
     search_durations: Histograms<Strategy>,
     search_failures: Family<Failure, Counter>,
+    refusals: Family<Refused, Counter>,
     stage_durations: Histograms<Stage>,
     strategies: RwLock<HashMap<Box<str>, Arc<StrategyMetrics>>>,
     totals: Arc<Totals>,
@@ -137,6 +143,7 @@ impl Default for Metrics {
         let searches = Family::default();
         let search_durations: Histograms<Strategy> = Family::new_with_constructor(durations);
         let search_failures = Family::default();
+        let refusals = Family::default();
         let stage_durations: Histograms<Stage> = Family::new_with_constructor(durations);
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
         registry.register_with_unit(
@@ -154,6 +161,7 @@ impl Default for Metrics {
             search_durations.clone(),
         );
         registry.register("search_failures", "Searches without an answer, by problem code", search_failures.clone());
+        registry.register("refusals", "Requests refused for their API key, scope or rate, by reason", refusals.clone());
         registry.register_with_unit(
             "search_stage_duration",
             "Time of one stage of an answer",
@@ -168,6 +176,7 @@ impl Default for Metrics {
             searches,
             search_durations,
             search_failures,
+            refusals,
             stage_durations,
             strategies: RwLock::default(),
             totals: Arc::default(),
@@ -212,6 +221,11 @@ impl Metrics {
     pub fn search_failed(&self, code: &'static str) {
         self.totals.search_errors.fetch_add(1, Ordering::Relaxed);
         self.search_failures.get_or_create(&Failure { code }).inc();
+    }
+
+    /// Counts a request that was not let in; `reason` is one of a few words.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refused { reason }).inc();
     }
 
     /// Milliseconds that finding an answer in the cache took lately, from the validated request on.

@@ -92,6 +92,21 @@ async fn answers_outlive_the_process_in_redis_and_are_cleared_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_lost_everything_is_given_what_is_often_asked() {
+    let (mut redis, tree, data) = (Redis::start(), tree(), data_folder());
+    let server = Process::serve(data.path(), &[tree.name(), "--redis-url", &redis.url()]).await;
+    server.started().await;
+    let request = json!({"query": "fox"});
+    for _ in 0..3 {
+        status(&server, &request).await;
+    }
+    redis.restart();
+    // Nobody asks meanwhile.
+    wait_for("the answer", async || redis.command(&["KEYS", "corsac:*:hybrid:*"]).starts_with("*1").then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn searches_go_on_whatever_becomes_of_redis() {
     let (mut redis, tree, data) = (Redis::start(), tree(), data_folder());
     let url = redis.url().replace("redis://", "redis://:hidden@");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use services::Postgres;
 use tempfile::TempDir;
 
-use crate::support::client::{Client, place, results, wait_for};
+use crate::support::client::{Client, place, places, results, wait_for};
 use crate::support::posting::Poster;
 use crate::support::server::{Process, data_folder};
 use crate::support::tree::Tree;
@@ -100,21 +100,24 @@ async fn check_files(client: &Client, name: &str, files: usize) {
     assert_eq!(found.len(), files, "{name}");
 }
 
-/// What does not depend on when an answer was made: which results, in which order, and their texts.
-async fn answers(client: &Client) -> Vec<Value> {
-    let mut answers = Vec::new();
-    for (strategy, query) in [
-        ("syntax", "filemarker_first_17"),
-        ("syntax", "filemarker_both_321_"),
-        ("search", "kamin"),
-        ("semantic", "lovun and puran"),
-        ("hybrid", "tizan milon"),
-    ] {
-        let answer = client.query(strategy, query).await;
-        let seen = results(&answer).iter().map(|result| json!([result["content"], result["id"], result["score"]]));
-        answers.push(json!([query, answer["total_results"], seen.collect::<Vec<_>>()]));
+/// Two hosts give the same answers. Exact look-ups are the same to the last result; neighbours of a meaning are
+/// searched in a graph that each host grows for itself, so the tail of such an answer may differ by a few.
+async fn check_answers(one: &Client, other: &Client) {
+    for query in ["filemarker_first_17", "filemarker_both_321_", "lovun and puran", "postmarker_1"] {
+        let seen = async |client: &Client| {
+            let answer = client.query("syntax", query).await;
+            let seen = results(&answer).iter().map(|result| json!([result["id"], result["content"], result["score"]]));
+            (answer["total_results"].clone(), seen.collect::<Vec<_>>())
+        };
+        assert_eq!(seen(one).await, seen(other).await, "{query}");
     }
-    answers
+    for (strategy, query) in [("search", "kamin"), ("semantic", "lovun puran"), ("hybrid", "tiran milon")] {
+        let seen = async |client: &Client| places(&client.query(strategy, query).await);
+        let (of_one, of_other) = (seen(one).await, seen(other).await);
+        assert_eq!((of_one.len(), &of_one[..3]), (20, &of_other[..3]), "{query}");
+        let common = of_one.iter().filter(|place| of_other.contains(place)).count();
+        assert!(common >= 16, "{query}: {of_one:?} {of_other:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,7 +163,6 @@ async fn two_hosts_index_three_answer_and_one_that_dies_costs_nothing() {
     let hosts: [&Client; 3] = [&one.server, &two.server, &three.server];
     let generation = agreed(&hosts).await;
     assert!(poster.acknowledged() > 0);
-    let expected = answers(hosts[0]).await;
     for host in hosts {
         for (name, files) in [("first", 4 * FILES), ("second", FILES), ("both", FILES)] {
             check_files(host, name, files).await;
@@ -168,9 +170,7 @@ async fn two_hosts_index_three_answer_and_one_that_dies_costs_nothing() {
         let posted = poster.check(host).await;
         let stats = host.get("/api/search/stats").await.json();
         assert_eq!(stats["total_files_indexed"], 6 * FILES + posted.len(), "{stats}");
-        for (answer, expected) in answers(host).await.iter().zip(&expected) {
-            assert!(answer == expected, "hosts differ:\n{answer}\n{expected}");
-        }
+        check_answers(hosts[0], host).await;
         let reply = host.search("syntax", json!({"query": "filemarker"})).await;
         let freshness = format!("generation={generation}, latest={generation}, checked=");
         assert!(reply.header("corsac-freshness").starts_with(&freshness), "{}", reply.header("corsac-freshness"));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod access;
 mod cache;
 mod cluster;
 mod commands;
@@ -12,6 +13,7 @@ mod faults;
 mod hostile;
 mod indexing;
 mod outage;
+mod postgres;
 mod reload;
 mod requests;
 mod runtime;

@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask serve`, `test`, `lint`, `plugins`, `fixtures`, `new`.
+//! The project's own commands: `cargo xtask serve`, `test`, `lint`, `plugins`, `fixtures`, `services`, `new`.
 //!
 //! Sets up what a fresh machine lacks, then hands over to cargo. Knows nothing of the host's code.
 
 mod components;
 mod process;
 mod scaffold;
+mod services;
 mod toolchain;
 
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ enum Command {
     },
     /// Build the test fixtures into tests/fixtures/.built.
     Fixtures,
+    /// Install the servers that tests start: PostgreSQL, with pgvector and without, and Redis.
+    Services,
     /// Build everything in release mode, index PATH and serve it on 127.0.0.1:8000.
     Serve {
         /// The folder to index; without it, this repository.
@@ -83,6 +86,7 @@ fn dispatch(arguments: Arguments, root: &Path) -> Result<(), Failure> {
             if fixtures { components::fixtures(root, toolchain) } else { Ok(()) }
         }
         Command::Fixtures => components::fixtures(root, toolchain),
+        Command::Services => services::require(root),
         Command::Serve { path, extra } => serve(root, toolchain, path, extra),
         Command::Test { extra } => test(root, toolchain, extra),
         Command::Lint => lint(root),
@@ -110,6 +114,7 @@ fn test(root: &Path, toolchain: Choice, extra: Vec<OsString>) -> Result<(), Fail
     toolchain::require_cpp()?;
     components::plugins(root, toolchain)?;
     components::fixtures(root, toolchain)?;
+    services::require(root)?;
     let stage = |arguments: &[&str], extra: &[OsString]| {
         let mut command = cargo(root);
         command.args(["test", "--no-fail-fast"]).args(arguments).args(extra);

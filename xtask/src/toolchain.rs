@@ -103,7 +103,7 @@ pub(crate) fn require_cpp() -> Result<(), Failure> {
 }
 
 /// Installs Debian packages when this may be done, else says how.
-fn install(packages: &[&str]) -> Result<(), Failure> {
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     let command = apt_command(packages);
     let missing = format!("{} is needed and not installed", packages.join(" "));
     if output(Command::new("apt-get").arg("--version")).is_none() {

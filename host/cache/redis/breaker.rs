@@ -19,6 +19,8 @@ const WRITE_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Breaker {
     open: AtomicBool,
     failures: AtomicU32,
+    /// How often it was closed.
+    closings: AtomicU64,
     /// When it opens, the background look begins at once.
     pub opened: Notify,
     began: Instant,
@@ -35,6 +37,7 @@ impl Breaker {
         Self {
             open: AtomicBool::new(true),
             failures: AtomicU32::new(0),
+            closings: AtomicU64::new(0),
             opened: Notify::new(),
             began: Instant::now(),
             pause: AtomicU64::new(0),
@@ -44,6 +47,11 @@ impl Breaker {
 
     pub fn allows(&self) -> bool {
         !self.open.load(Ordering::Acquire)
+    }
+
+    /// Changes whenever the tier has come back, perhaps without what it had.
+    pub fn closings(&self) -> u64 {
+        self.closings.load(Ordering::Relaxed)
     }
 
     pub fn allows_writing(&self) -> bool {
@@ -93,6 +101,7 @@ impl Breaker {
         let mut state = self.state.lock();
         if self.open.swap(false, Ordering::AcqRel) {
             (state.available, state.since) = (true, SystemTime::now());
+            self.closings.fetch_add(1, Ordering::Relaxed);
             tracing::info!("the shared cache is in use");
         }
     }

@@ -20,7 +20,7 @@ const LEAST_BACKGROUND_TIMEOUT: Duration = Duration::from_secs(1);
 pub enum TierError {
     #[error("redis did not answer in time")]
     TimedOut,
-    #[error("redis cannot be reached")]
+    #[error("redis cannot be reached; check its address, and with `rediss://` that its certificate is trusted here")]
     Unreachable,
     #[error("redis has no room left or is read-only; raise maxmemory, or set a maxmemory-policy that evicts")]
     Full,
@@ -214,7 +214,7 @@ impl Link {
             }
             (Self::Cluster(mut link), Request::At(command, Some((host, port)))) => {
                 let node = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
-                link.route_command(command, node).await?.extract_error().map_err(RedisError::from)
+                link.route_command(command, node).await?.extract_error()
             }
             (Self::Cluster(mut link), Request::Everywhere(command)) => {
                 let nodes = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
@@ -244,6 +244,8 @@ fn classify(error: &RedisError) -> TierError {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[test]
@@ -259,6 +261,24 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let connections = Connections::new(&format!("redis://127.0.0.1:{port}"), 4, Duration::from_secs(5)).unwrap();
         let answer: Result<String, _> = connections.ask(Request::Command(redis::cmd("PING"))).await;
+        assert_eq!(answer, Err(TierError::Unreachable));
+    }
+
+    #[tokio::test]
+    async fn a_url_with_two_s_speaks_tls() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("rediss://:secret@localhost:{}", listener.local_addr().unwrap().port());
+        let connections = Connections::new(&url, 1, Duration::from_secs(30)).unwrap();
+        let hello = async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut first = [0; 3];
+            stream.read_exact(&mut first).await.unwrap();
+            first
+        };
+        let ask = connections.ask::<String>(Request::Command(redis::cmd("PING")));
+        let (first, answer) = futures::future::join(hello, ask).await;
+        // RFC 8446, section 5.1: a handshake record, with the legacy version of a first hello.
+        assert_eq!(first, [22, 3, 1]);
         assert_eq!(answer, Err(TierError::Unreachable));
     }
 

@@ -186,6 +186,46 @@ async fn a_frozen_redis_costs_a_few_time_outs_and_then_nothing() {
     eventually("its return", async || shared(&cache).await.state.available).await;
 }
 
+/// Everything passes, but answers come late.
+async fn late(port: u16, by: Duration) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let ((mut asked, mut answer), (mut answered, mut ask)) = (client.into_split(), server.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut asked, &mut ask).await });
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = answered.read(&mut buffer).await {
+                    tokio::time::sleep(by).await;
+                    let _ = answer.write_all(&buffer[..read]).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_is_left_alone() {
+    let server = Redis::start();
+    let url = late(server.port(), Duration::from_millis(150)).await;
+    // Quick enough for patient looks in the background, too slow for requests.
+    let options = SharedOptions { timeout: Duration::from_millis(50), ..options() };
+    let cache = host_with(&url, Duration::from_secs(60), Duration::ZERO, options).await;
+    let tier = cache.inner.shared.clone().unwrap();
+    assert!(!shared(&cache).await.state.available);
+    // As if it had become slow in use.
+    tier.breaker.close();
+    for number in 0..40 {
+        ask(&cache, number).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let figures = shared(&cache).await;
+    assert_eq!((figures.state.available, figures.state.outages), (false, 1), "{figures:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_is_read_and_not_written() {
     let server = Redis::start_with(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
@@ -290,6 +330,8 @@ async fn clearing_reaches_all_hosts_and_says_how_much() {
         eventually("the end of old answers", async || cache.get("hybrid", digest(1)).await.is_none()).await;
     }
     assert_eq!(ask(&hosts[1], 1).await.1, Source::Miss);
+    // A write that lands after a clear lies where nobody looks, but it lies there.
+    written(&hosts[1], 1).await;
     assert_eq!(hosts[0].get("syntax", digest(1)).await, Some(entry("of another namespace")));
     eventually("all listeners", async || {
         cleared = hosts[1].clear(None).await;
@@ -297,7 +339,8 @@ async fn clearing_reaches_all_hosts_and_says_how_much() {
     })
     .await;
     eventually("an empty cache", async || hosts[0].get("syntax", digest(1)).await.is_none()).await;
-    assert_eq!(size(&server), 1, "only the generations are left");
+    // A lock may be on its way out; the generations stay.
+    eventually("an empty Redis", async || size(&server) == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -372,6 +415,30 @@ async fn a_cluster_does_all_of_it() {
     let figures = shared(&one).await;
     assert!(figures.memory_usage_bytes > 3 << 19, "{figures:?}");
     assert_eq!(figures.errors, 0, "{figures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_may_lose_a_node_and_get_it_back() {
+    let mut cluster = RedisCluster::start();
+    let cache = host(&cluster.url()).await;
+    ask(&cache, 0).await;
+    written(&cache, 1).await;
+    cluster.nodes[1].kill();
+    for number in 1..40 {
+        assert_eq!(ask(&cache, number).await, (entry(&format!("answer {number}")), Source::Miss));
+    }
+    cluster.nodes[1].restart();
+    let mut number = 1000;
+    eventually("all slots", async || {
+        // Enough keys for each node to have some of them.
+        let digests: Vec<Digest> = (number..number + 30).map(digest).collect();
+        for number in number..number + 30 {
+            ask(&cache, number).await;
+        }
+        number += 30;
+        shared(&cache).await.state.available && cache.share("hybrid", &digests).await == 30
+    })
+    .await;
 }
 
 /// Asks for one key a thousand times on each host; how often each computed, and what they got.

@@ -18,8 +18,10 @@ const CHECKSUM: usize = 16;
 const HEAD: usize = 1 + CHECKSUM + 1 + 8 + 4 + 1;
 /// Bodies beyond this are neither written nor believed; a page of a hundred results has a few hundred KiB.
 const MAX_BODY: usize = 16 << 20;
-/// Of zstd: the fastest that still finds most of what there is (`benches/README.md`).
-const LEVEL: i32 = 1;
+/// Of zstd. On answers, 1 is no faster and leaves half as much again, 6 takes three times as long for a
+/// twentieth. A trained dictionary would leave a sixth less, but every host needs the very dictionary that
+/// wrote a value to read it: not worth that (`benches/tier.rs` has the figures).
+const LEVEL: i32 = 3;
 
 /// What was read back.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,13 +12,18 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::Request;
-use super::{EVERYTHING, SharedTier, TierError};
+use super::{EVERYTHING, SharedTier, TierError, count};
 
 /// Between looks for a tier that is away: twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// In use for so long, it counts as well again.
+const STEADY: Duration = Duration::from_secs(10);
 /// Between readings of sizes.
 const MEASURED_EVERY: Duration = Duration::from_secs(10);
+
+/// Beside the generations: a number that is gone when Redis has lost what it had. Not the name of a namespace.
+const MARK: &str = "~";
 
 /// A namespace that another host has cleared; none: all.
 pub(in crate::cache) type ClearedElsewhere = Option<String>;
@@ -27,10 +32,11 @@ impl SharedTier {
     /// One look, for the start: true when the tier can be used from now on.
     pub async fn open(self: &Arc<Self>) -> bool {
         match self.synchronise().await {
-            Ok(_) => {
+            Ok(_) if self.is_prompt().await => {
                 self.breaker.close();
                 self.measure().await;
             }
+            Ok(_) => self.breaker.still_away(TierError::TimedOut),
             Err(error) => self.breaker.still_away(error),
         }
         self.breaker.allows()
@@ -50,38 +56,55 @@ impl SharedTier {
     }
 
     async fn look_again_and_again(self: &Arc<Self>, cleared: &UnboundedSender<ClearedElsewhere>) {
-        let mut wait = FIRST_WAIT;
-        let mut measured: Option<Instant> = None;
+        let (mut wait, mut closed, mut measured) = (FIRST_WAIT, Instant::now(), None::<Instant>);
         loop {
-            let was_open = !self.breaker.allows();
-            match self.synchronise().await {
-                Ok(news) => {
-                    wait = FIRST_WAIT;
-                    // Before the breaker closes: nobody may find what another has cleared.
-                    news.into_iter().for_each(|namespace| {
-                        let _ = cleared.send(namespace);
-                    });
-                    if was_open {
-                        self.breaker.close();
-                    }
-                    if measured.is_none_or(|at| at.elapsed() >= MEASURED_EVERY) {
-                        measured = Some(Instant::now());
-                        self.measure().await;
-                    }
-                }
-                Err(error) if was_open => self.breaker.still_away(error),
-                Err(error) => self.failed(error),
-            }
             if self.breaker.allows() {
                 tokio::select! {
                     () = tokio::time::sleep(self.options.poll) => {}
                     () = self.breaker.opened.notified() => {}
                 }
-            } else {
+            }
+            let was_away = !self.breaker.allows();
+            if was_away {
+                // What goes away again as soon as it has come back is left alone for longer and longer.
+                if closed.elapsed() > STEADY {
+                    wait = FIRST_WAIT;
+                }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
+            match self.synchronise().await {
+                // Before the breaker closes: nobody may find what another has cleared.
+                Ok(news) => news.into_iter().for_each(|namespace| {
+                    let _ = cleared.send(namespace);
+                }),
+                Err(error) if was_away => {
+                    self.breaker.still_away(error);
+                    continue;
+                }
+                Err(error) => {
+                    self.failed(error);
+                    continue;
+                }
+            }
+            if was_away {
+                if !self.is_prompt().await {
+                    self.breaker.still_away(TierError::TimedOut);
+                    continue;
+                }
+                closed = Instant::now();
+                self.breaker.close();
+            }
+            if measured.is_none_or(|at| at.elapsed() >= MEASURED_EVERY) {
+                measured = Some(Instant::now());
+                self.measure().await;
+            }
         }
+    }
+
+    /// Whether it answers in the time that a request has.
+    async fn is_prompt(&self) -> bool {
+        self.connections.ask::<redis::Value>(Request::Command(cmd("PING"))).await.is_ok()
     }
 
     /// Does what is owed, then compares generations; what others have cleared since the last time.
@@ -89,7 +112,8 @@ impl SharedTier {
         self.settle().await?;
         let mut all = cmd("HGETALL");
         all.arg(self.generations_key());
-        let there: HashMap<String, u64> = self.connections.ask_patiently(Request::Command(all)).await?;
+        let mut there: HashMap<String, u64> = self.connections.ask_patiently(Request::Command(all)).await?;
+        self.notice_loss(there.remove(MARK)).await?;
         let news = there.iter().filter(|(name, generation)| self.adopt(name, **generation));
         let news = news.map(|(name, _)| namespace(name)).collect();
         // It was restarted, or had to make room: without this, hosts that start later would not know.
@@ -106,6 +130,26 @@ impl SharedTier {
             }
         }
         Ok(news)
+    }
+
+    /// A restart can be over before anybody notices it; then the mark is another, or none.
+    async fn notice_loss(&self, mark: Option<u64>) -> Result<(), TierError> {
+        if let Some(mark) = mark {
+            let before = self.mark.swap(mark, Ordering::Relaxed);
+            if before != 0 && before != mark {
+                count(&self.losses);
+            }
+            return Ok(());
+        }
+        let mut random = [0; 8];
+        let _ = getrandom::fill(&mut random);
+        // Of two hosts one is first; the next look tells the other. A positive signed number, as Redis knows them.
+        let mut set = cmd("HSETNX");
+        set.arg(self.generations_key()).arg(MARK).arg((u64::from_le_bytes(random) >> 1).max(1));
+        match self.connections.ask_patiently::<u64>(Request::Command(set)).await {
+            Ok(_) | Err(TierError::Full) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn listen(self: &Arc<Self>, cleared: &UnboundedSender<ClearedElsewhere>) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sqlx::pool::PoolConnection;
@@ -32,6 +32,9 @@ pub(super) const GREETING: Duration = Duration::from_secs(5);
 /// A connection that was used this short a time ago is not asked whether it is still there.
 const FRESH: Duration = Duration::from_millis(500);
 
+/// Unless one has broken this short a time ago: others may have with it.
+const SUSPICION: Duration = Duration::from_secs(10);
+
 const IDLE: Duration = Duration::from_secs(300);
 
 /// The pool, and what is known of the server beside it.
@@ -42,6 +45,8 @@ pub(super) struct Connections {
     max: u32,
     timeout: Duration,
     waiting: AtomicU32,
+    /// When a connection last broke in the middle of something.
+    broken: Arc<Mutex<Option<Instant>>>,
     monitor: Arc<Monitor>,
     away: watch::Receiver<Option<String>>,
 }
@@ -64,6 +69,8 @@ impl Connections {
         let max = options.pool_size.saturating_add(options.max_overflow).max(1);
         let own: Arc<Mutex<Option<PgPool>>> = Arc::default();
         let (keep, pool) = (options.pool_size, Arc::clone(&own));
+        let broken: Arc<Mutex<Option<Instant>>> = Arc::default();
+        let suspicious = Arc::clone(&broken);
         let pool = PgPoolOptions::new()
             .min_connections(0)
             .max_connections(max)
@@ -72,9 +79,10 @@ impl Connections {
             .idle_timeout(IDLE)
             .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(bound_on_server(connection, STATEMENT)))
-            .before_acquire(|connection, meta| {
+            .before_acquire(move |connection, meta| {
+                let trusted = suspicious.lock().is_none_or(|at| at.elapsed() > SUSPICION);
                 Box::pin(async move {
-                    if meta.idle_for < FRESH {
+                    if meta.idle_for < FRESH && trusted {
                         return Ok(true);
                     }
                     match tokio::time::timeout(GREETING, connection.ping()).await {
@@ -89,9 +97,10 @@ impl Connections {
             })
             .connect_lazy_with(connect);
         *own.lock() = Some(pool.clone());
-        Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), monitor, away }
+        Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), broken, monitor, away }
     }
 
+    #[cfg(test)]
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -130,7 +139,10 @@ impl Connections {
                 outcome = tokio::time::timeout(limit, work()) => outcome,
             };
             match outcome {
-                Ok(Err(error)) if again && connection_is_lost(&error) => again = false,
+                Ok(Err(error)) if again && connection_is_lost(&error) => {
+                    *self.broken.lock() = Some(Instant::now());
+                    again = false;
+                }
                 Ok(outcome) => return outcome.map_err(failure),
                 Err(_) => return Err(StoreError::Busy(format!("no answer within {} s", limit.as_secs()))),
             }

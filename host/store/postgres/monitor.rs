@@ -33,9 +33,12 @@ use crate::store::{PoolFigures, StoreError};
 const REPORT_LIFETIME: Duration = Duration::from_secs(5);
 const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Longest time for everything that is asked for a report, without the advice, and for the advice.
+/// Longest time for everything that is asked for a report, without the advice.
 const FIGURES_TIMEOUT: Duration = Duration::from_secs(5);
-const ADVICE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// No further statement is looked at for advice after this time, and none is waited for after the second.
+const ADVICE_TIME: Duration = Duration::from_secs(3);
+const ADVICE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// One plan, with the connection for it.
 const PLAN_TIMEOUT: Duration = Duration::from_secs(6);
@@ -187,7 +190,11 @@ impl Monitor {
                 statements.push(statement);
             }
         }
-        report.advice = advice::advise(inspection, &statements, &check).await?;
+        let advice = advice::advise(inspection, &statements, &check, Instant::now() + ADVICE_TIME).await?;
+        if !advice.complete {
+            report.notes.push("there was no time to look at all statements for index advice".to_owned());
+        }
+        report.advice = advice.found;
         Ok(())
     }
 }

@@ -31,6 +31,13 @@ async fn conforms_with_vectors() {
     conforms(PostgresKind::Vector).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_conform() {
+    let store = open(&database(), "a").await;
+    crate::store::key::conforms(store.clone()).await;
+    store.close().await;
+}
+
 #[tokio::test]
 async fn hosts_that_start_at_once_share_one_database() {
     let url = Postgres::shared(PostgresKind::Debian).database();
@@ -51,12 +58,12 @@ fn database() -> String {
 }
 
 /// Runs a statement as nobody's host.
-async fn sql(store: &PostgresStore, statement: &'static str) {
+pub(super) async fn sql(store: &PostgresStore, statement: &'static str) {
     sqlx::query(statement).execute(store.pool()).await.unwrap();
 }
 
 /// Until it holds; how long that takes is not judged.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(found) = look().await {
             return found;

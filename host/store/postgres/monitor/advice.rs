@@ -2,6 +2,8 @@
 //! or its own formulas, say that they lower the cost. Knows neither where the statements come from nor who reads
 //! the advice.
 
+use std::time::Instant;
+
 use sqlx::AssertSqlSafe;
 
 use super::cost::{Prices, index_scan_cost};
@@ -30,15 +32,28 @@ pub(super) enum Check {
     Statistics(Prices),
 }
 
-/// Advice for the statements, the largest saving first. A statement that cannot be explained has none.
+pub(super) struct Advice {
+    /// The largest saving first.
+    pub(super) found: Vec<IndexAdvice>,
+    /// Whether all statements were looked at.
+    pub(super) complete: bool,
+}
+
+/// Advice for the statements, as far as there is time. A statement that cannot be explained has none.
 pub(super) async fn advise(
     inspection: &mut Inspection,
     statements: &[String],
     check: &Check,
-) -> Result<Vec<IndexAdvice>, sqlx::Error> {
+    until: Instant,
+) -> Result<Advice, sqlx::Error> {
     let mut advice: Vec<IndexAdvice> = Vec::new();
     let mut checks = 0;
+    let mut complete = true;
     for statement in statements {
+        if checks == MOST_CHECKS || Instant::now() >= until {
+            complete = false;
+            break;
+        }
         let Ok(explained) = inspection.explain(statement).await else { continue };
         let mut best: Option<IndexAdvice> = None;
         for scan in plan::scans(plan::root(&explained)) {
@@ -70,7 +85,7 @@ pub(super) async fn advise(
     }
     advice.sort_by(|left, right| saving(right).total_cmp(&saving(left)));
     advice.truncate(MOST_ADVICE);
-    Ok(advice)
+    Ok(Advice { found: advice, complete })
 }
 
 struct Found<'round> {

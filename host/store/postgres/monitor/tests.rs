@@ -179,9 +179,7 @@ async fn a_missing_index_is_advised_for_what_it_saves() {
             named.sort_by_key(|name| columns.iter().position(|column| column == name));
             assert_eq!(named, columns, "{kind:?} {advice:?}");
             assert!(advice.cost_after < advice.cost_before * 0.9, "{advice:?}");
-            println!("{kind:?} {columns:?}: {:.2} -> {:.2}", advice.cost_before, advice.cost_after);
             let real = database.real_cost(advice, statement).await;
-            println!("    really {real:.2}");
             near(advice.cost_after, real, tolerance);
             // With the index there, nothing is advised any more.
             let after = Monitor::start(database.monitor.connect.clone(), Duration::ZERO);
@@ -220,9 +218,7 @@ async fn the_store_s_own_indexes_are_enough_and_all_needed() {
             store.tasks(10).await.unwrap();
         };
         work().await;
-        let start = Instant::now();
         let report = store.report().await.unwrap();
-        println!("{kind:?}: a report of {} slow statements in {:?}", report.slow.len(), start.elapsed());
         assert!(report.slow.len() > 5, "{:?}", report.slow);
         assert!(report.advice.is_empty(), "{:#?}", report.advice);
         assert_eq!(report.pool.unwrap().max, 50);
@@ -250,10 +246,39 @@ async fn the_store_s_own_indexes_are_enough_and_all_needed() {
         ] {
             let found = asked(table, columns);
             assert_eq!(found.checked_by, checked_by);
-            println!("{kind:?} {table} {columns:?}: {:.0} -> {:.0}", found.cost_before, found.cost_after);
             assert!(found.cost_after < found.cost_before * 0.9);
         }
     }
+}
+
+/// A user who may do nothing special, and names that need quotes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordinary_user_has_advice_too() {
+    let postgres = Postgres::start();
+    postgres.sql("postgres", "CREATE ROLE plain LOGIN");
+    postgres.sql("postgres", "CREATE DATABASE theirs OWNER plain");
+    let database = Database::at(&postgres.url("theirs").replace("corsac@", "plain@"), Duration::ZERO).await;
+    database
+        .run(
+            "CREATE SCHEMA \"My Data\"; CREATE TABLE \"My Data\".\"Odd Name\" (\"Order\" bigint, \"a\"\"b\" text);
+            INSERT INTO \"My Data\".\"Odd Name\" SELECT i, 'x' || i FROM generate_series(1, 20000) AS i; ANALYZE",
+        )
+        .await;
+    let statement = "SELECT 1 FROM \"My Data\".\"Odd Name\" \"O\" WHERE \"O\".\"a\"\"b\" = $1 AND $2 = \"Order\"";
+    database.monitor.observe(statement, Duration::from_millis(1));
+    database.planned(statement).await;
+    let report = database.report().await;
+    assert!(report.extensions.iter().all(|(name, _)| name == "plpgsql"), "{:?}", report.extensions);
+    let advice = &report.advice[0];
+    let create = "CREATE INDEX CONCURRENTLY ON \"My Data\".\"Odd Name\" (\"a\"\"b\", \"Order\")";
+    assert_eq!((advice.create.as_str(), advice.checked_by), (create, CheckedBy::Statistics));
+    database.run(&format!("BEGIN; {}; ROLLBACK", advice.create.replace("CONCURRENTLY ", ""))).await;
+
+    // Once somebody has installed it, the planner is asked.
+    postgres.sql("theirs", "CREATE EXTENSION hypopg");
+    *database.monitor.reported.lock().await = None;
+    let report = database.report().await;
+    assert_eq!((report.advice[0].create.as_str(), report.advice[0].checked_by), (create, CheckedBy::Hypopg));
 }
 
 /// Most rows have the value: an index would only cost.

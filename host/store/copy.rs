@@ -1,0 +1,211 @@
+//! Moves all that one store has into another, whatever the backends: with ids, sequences and tombstones, so that what
+//! is derived from one is valid for the other. Begun twice, it goes on; at the end both sides are read and compared.
+
+use async_trait::async_trait;
+
+use super::{DocumentStore, StoreError, Task};
+
+/// A root as it is stored, also a removed one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RootRow {
+    pub id: i64,
+    pub path: String,
+    pub name: String,
+    pub last_indexed: Option<i64>,
+    pub removed: bool,
+}
+
+/// A document as it is stored, also a tombstone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentRow {
+    pub id: i64,
+    pub root: i64,
+    pub path: String,
+    pub language: Option<String>,
+    pub title: Option<String>,
+    pub modified: i64,
+    pub stamp: Option<i64>,
+    pub size: i64,
+    pub digest: Vec<u8>,
+    pub sequence: i64,
+    pub deleted: bool,
+    /// The text as it lies there, see `content`.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What a store is to a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Empty,
+    /// A copy has begun to fill it and has not ended.
+    Begun,
+    Full,
+}
+
+/// Rows in and out, past the rules of the feed. For nobody but a copy.
+#[async_trait]
+pub trait Portable: DocumentStore {
+    /// All of them, by id, with the posted one.
+    async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
+
+    /// After a sequence, in its order; a page is as large as one of the feed. Empty only at the end.
+    async fn export_documents(&self, after: i64) -> Result<Vec<DocumentRow>, StoreError>;
+
+    async fn target(&self) -> Result<Target, StoreError>;
+
+    /// Notes that a copy has begun.
+    async fn begin_import(&self) -> Result<(), StoreError>;
+
+    /// Rows that are there are replaced.
+    async fn import_roots(&self, roots: Vec<RootRow>) -> Result<(), StoreError>;
+
+    /// Rows that are there are replaced.
+    async fn import_documents(&self, documents: Vec<DocumentRow>) -> Result<(), StoreError>;
+
+    /// From now on the next change gets the number after `last_sequence`, and new rows get new ids.
+    async fn finish_import(&self, last_sequence: u64) -> Result<(), StoreError>;
+}
+
+/// Documents a page at most.
+pub(super) const PAGE_ROWS: i64 = 256;
+
+/// What there is in a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    pub roots: u64,
+    pub documents: u64,
+    pub tombstones: u64,
+    pub tasks: u64,
+    pub last_sequence: u64,
+    /// blake3 over all of it.
+    pub digest: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the target has {documents} documents of its own; copy into an empty store")]
+    NotEmpty { documents: u64 },
+    #[error("the source changed while it was copied; stop whatever writes to it, and copy again")]
+    SourceChanged,
+    #[error(
+        "the copy differs from the source ({source_has:?}, {target_has:?}); empty the target, and copy again while nothing writes to either"
+    )]
+    Differs { source_has: Box<Inventory>, target_has: Box<Inventory> },
+}
+
+/// Copies everything; `progress` is told how many documents and tombstones are over. Returns what both stores have,
+/// and whether the target had it before.
+pub async fn copy(
+    from: &dyn Portable,
+    to: &dyn Portable,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(Inventory, bool), CopyError> {
+    match to.target().await? {
+        Target::Empty | Target::Begun => {}
+        Target::Full => {
+            let (source_has, target_has) = (inventory(from).await?, inventory(to).await?);
+            if source_has == target_has {
+                return Ok((target_has, true));
+            }
+            return Err(CopyError::NotEmpty { documents: target_has.documents });
+        }
+    }
+    to.begin_import().await?;
+    let last_sequence = from.last_sequence().await?;
+    let mut seen = Taking::default();
+    let roots = from.export_roots().await?;
+    seen.roots(&roots);
+    to.import_roots(roots).await?;
+    let mut after = 0;
+    loop {
+        let page = from.export_documents(after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        seen.documents(&page);
+        to.import_documents(page).await?;
+        progress(seen.inventory.documents + seen.inventory.tombstones);
+    }
+    let tasks = all_tasks(from).await?;
+    seen.tasks(&tasks);
+    for task in &tasks {
+        to.save_task(task).await?;
+    }
+    let source_has = seen.finish(last_sequence);
+    if from.last_sequence().await? != last_sequence {
+        return Err(CopyError::SourceChanged);
+    }
+    to.finish_import(last_sequence).await?;
+    let target_has = inventory(to).await?;
+    if source_has == target_has {
+        Ok((target_has, false))
+    } else {
+        Err(CopyError::Differs { source_has: Box::new(source_has), target_has: Box::new(target_has) })
+    }
+}
+
+/// Reads all that a store has.
+pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
+    let last_sequence = store.last_sequence().await?;
+    let mut seen = Taking::default();
+    seen.roots(&store.export_roots().await?);
+    let mut after = 0;
+    loop {
+        let page = store.export_documents(after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        seen.documents(&page);
+    }
+    seen.tasks(&all_tasks(store).await?);
+    Ok(seen.finish(last_sequence))
+}
+
+async fn all_tasks(store: &dyn Portable) -> Result<Vec<Task>, StoreError> {
+    store.tasks(i32::MAX.cast_unsigned()).await
+}
+
+/// An inventory that is being taken. Every row is preceded by its length, so that no two inventories read the same.
+#[derive(Default)]
+struct Taking {
+    inventory: Inventory,
+    hasher: blake3::Hasher,
+}
+
+impl Taking {
+    fn roots(&mut self, rows: &[RootRow]) {
+        // The posted one is everywhere.
+        self.inventory.roots += rows.len().saturating_sub(1) as u64;
+        rows.iter().for_each(|row| self.take(format!("{row:?}").as_bytes()));
+    }
+
+    fn documents(&mut self, rows: &[DocumentRow]) {
+        for row in rows {
+            let DocumentRow { id, root, path, language, title, modified, stamp, size, digest, sequence, deleted, body } =
+                row;
+            match deleted {
+                true => self.inventory.tombstones += 1,
+                false => self.inventory.documents += 1,
+            }
+            let named = (id, root, path, language, title, modified, stamp, size, digest, sequence, deleted);
+            self.take(format!("{named:?} {}", body.is_some()).as_bytes());
+            self.take(body.as_deref().unwrap_or_default());
+        }
+    }
+
+    fn tasks(&mut self, tasks: &[Task]) {
+        self.inventory.tasks += tasks.len() as u64;
+        tasks.iter().for_each(|task| self.take(format!("{task:?}").as_bytes()));
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+
+    fn finish(self, last_sequence: u64) -> Inventory {
+        Inventory { last_sequence, digest: self.hasher.finalize().to_hex().to_string(), ..self.inventory }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Copies between real stores of both kinds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use services::{Postgres, PostgresKind};
+
+use super::*;
+use crate::store::conformance::text;
+use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, TaskKind, TaskState};
+
+async fn sqlite(folder: &tempfile::TempDir, name: &str) -> Arc<dyn Portable> {
+    Arc::new(SqliteStore::open(&folder.path().join(name)).await.unwrap())
+}
+
+async fn postgres() -> Arc<dyn Portable> {
+    let url = Postgres::shared(PostgresKind::Debian).database();
+    Arc::new(PostgresStore::open(&url, PostgresOptions::new("copier")).await.unwrap())
+}
+
+/// Removed and living roots, tombstones, damage, stamps, tasks: whatever a store may have.
+async fn fill(store: &dyn Portable) {
+    let one = store.register_root("/one", "one").await.unwrap().id;
+    let two = store.register_root("/two/\u{e9}", "two").await.unwrap().id;
+    let documents = (0..600).map(|number| NewDocument {
+        stamp: (number % 2 == 0).then_some(number),
+        title: (number % 3 == 0).then(|| format!("title \u{1f98a} {number}")),
+        language: Some("rust".into()),
+        ..text(
+            if number % 5 == 0 { one } else { two },
+            &format!("\u{e9}/{number}.rs"),
+            &"fn f() {}\n".repeat(number as usize),
+        )
+    });
+    store.upsert(documents.collect()).await.unwrap();
+    store.upsert(vec![text(0, "empty", ""), text(0, "nul", "a\0b"), text(0, "damaged", "text")]).await.unwrap();
+    let damaged = store.document(0, "damaged").await.unwrap().unwrap().document;
+    store.mark_damaged(damaged).await.unwrap();
+    store.remove(two, &["\u{e9}/1.rs".to_owned(), "\u{e9}/2.rs".to_owned()]).await.unwrap();
+    store.mark_indexed(two, 1234).await.unwrap();
+    store.remove_root(one).await.unwrap();
+    for (id, state) in [("1", TaskState::Succeeded), ("2", TaskState::Running)] {
+        let task = Task {
+            id: id.into(),
+            kind: TaskKind::IndexFolder,
+            state,
+            path: "two".into(),
+            progress: Default::default(),
+            error: Some("why".into()),
+            created_at: "2026-01-02T03:04:05Z".into(),
+            started_at: Some("2026-01-02T03:04:06Z".into()),
+            finished_at: None,
+        };
+        store.save_task(&task).await.unwrap();
+    }
+}
+
+async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
+    assert_eq!(one.changes(0, 10_000).await.unwrap(), two.changes(0, 10_000).await.unwrap());
+    assert_eq!(one.roots().await.unwrap(), two.roots().await.unwrap());
+    assert_eq!(one.counts().await.unwrap(), two.counts().await.unwrap());
+    assert_eq!(one.last_sequence().await.unwrap(), two.last_sequence().await.unwrap());
+    assert_eq!(one.tasks(10).await.unwrap(), two.tasks(10).await.unwrap());
+    for root in [0, 1, 2] {
+        assert_eq!(one.fingerprints(root).await.unwrap(), two.fingerprints(root).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_copy_there_and_back_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, there, back) = (sqlite(&folder, "1").await, postgres().await, sqlite(&folder, "2").await);
+    fill(&*first).await;
+    let copied = AtomicU64::new(0);
+    let (moved, was_there) = copy(&*first, &*there, &|count| copied.store(count, Ordering::Relaxed)).await.unwrap();
+    // 600 and 3 written; 2 removed, then the 120 of root one.
+    assert_eq!((moved.documents, moved.tombstones, moved.roots, moved.tasks), (481, 122, 2, 2));
+    assert_eq!((moved.last_sequence, was_there), (725, false));
+    assert_eq!(copied.into_inner(), 603);
+    assert_same(&*first, &*there).await;
+    copy(&*there, &*back, &|_| ()).await.unwrap();
+    assert_same(&*first, &*back).await;
+
+    // Both go on as the first would have: next number, new ids, old ids for what comes back.
+    for store in [&first, &there, &back] {
+        let root = store.register_root("/three", "three").await.unwrap();
+        assert_eq!(root.id, 3);
+        assert_eq!(store.register_root("/one", "one").await.unwrap().id, 1);
+        let new = vec![text(2, "\u{e9}/1.rs", "again"), text(root.id, "new", "new"), text(2, "\u{e9}/3.rs", "changed")];
+        let again = store.upsert(new).await.unwrap();
+        assert_eq!(again, first_outcomes());
+    }
+    let error = copy(&*first, &*there, &|_| ()).await;
+    assert!(error.is_ok_and(|(_, was_there)| was_there), "the same changes make the same store");
+}
+
+/// Ids count from 1: the 600 of the first batch, then `empty`, `nul` and `damaged`; 604 is the next.
+fn first_outcomes() -> Vec<crate::store::Upserted> {
+    let written = |document, sequence| crate::store::Upserted::Written { document, sequence };
+    vec![written(2, 726), written(604, 727), written(4, 728)]
+}
+
+#[tokio::test]
+async fn an_interrupted_copy_goes_on_and_a_full_target_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = sqlite(&folder, "source").await;
+    fill(&*source).await;
+    for target in [sqlite(&folder, "target").await, postgres().await] {
+        // As if it had been killed after the first page.
+        target.begin_import().await.unwrap();
+        target.import_roots(source.export_roots().await.unwrap()).await.unwrap();
+        target.import_documents(source.export_documents(0).await.unwrap()).await.unwrap();
+        assert_eq!(target.target().await.unwrap(), Target::Begun);
+        copy(&*source, &*target, &|_| ()).await.unwrap();
+        assert_same(&*source, &*target).await;
+        assert!(copy(&*source, &*target, &|_| ()).await.unwrap().1);
+
+        target.upsert(vec![text(0, "own", "own")]).await.unwrap();
+        let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
+        assert!(matches!(error, CopyError::NotEmpty { documents: 482 }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_target_has_beside_the_copy_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = (sqlite(&folder, "source").await, postgres().await);
+    source.upsert(vec![text(0, "a", "1")]).await.unwrap();
+    // Left from a copy of another store.
+    target.begin_import().await.unwrap();
+    target.register_root("/other", "other").await.unwrap();
+    let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
+    let CopyError::Differs { source_has, target_has } = &error else { panic!("{error}") };
+    assert_eq!((source_has.roots, target_has.roots), (0, 1));
+}

@@ -1,0 +1,155 @@
+//! Rows in and out of the embedded backend, as they are.
+
+use async_trait::async_trait;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, failure};
+use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, Target};
+use crate::store::{PAGE_BYTES, StoreError};
+
+#[async_trait]
+impl Portable for SqliteStore {
+    async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError> {
+        let rows = sqlx::query("SELECT id, path, name, last_indexed, removed FROM roots ORDER BY id");
+        let rows = rows.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(root_row).collect::<sqlx::Result<_>>().map_err(failure)
+    }
+
+    async fn export_documents(&self, after: i64) -> Result<Vec<DocumentRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.*, c.body FROM (
+                 SELECT page.*, sum(size) OVER (ORDER BY sequence) - size AS before
+                 FROM (SELECT * FROM documents WHERE sequence > $1 ORDER BY sequence LIMIT $2) page
+             ) d LEFT JOIN contents c ON c.document = d.id
+             WHERE d.before < $3 ORDER BY d.sequence",
+        );
+        let rows = rows.bind(after).bind(PAGE_ROWS).bind(PAGE_BYTES.cast_signed());
+        let rows = rows.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(document_row).collect::<sqlx::Result<_>>().map_err(failure)
+    }
+
+    async fn target(&self) -> Result<Target, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM counters WHERE name = 'copying') AS begun,
+                 EXISTS (SELECT 1 FROM documents) OR EXISTS (SELECT 1 FROM roots WHERE id <> 0)
+                     OR EXISTS (SELECT 1 FROM tasks) AS used",
+        );
+        let row = row.fetch_one(&self.readers).await.map_err(failure)?;
+        let (begun, used): (bool, bool) =
+            (row.try_get("begun").map_err(failure)?, row.try_get("used").map_err(failure)?);
+        Ok(match (begun, used) {
+            (true, _) => Target::Begun,
+            (false, true) => Target::Full,
+            (false, false) => Target::Empty,
+        })
+    }
+
+    async fn begin_import(&self) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING")
+            .execute(&self.writer)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+
+    async fn import_roots(&self, roots: Vec<RootRow>) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await.map_err(failure)?;
+        for RootRow { id, path, name, last_indexed, removed } in roots {
+            sqlx::query(
+                "INSERT INTO roots (id, path, name, last_indexed, removed) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (id) DO UPDATE SET path = excluded.path, name = excluded.name,
+                     last_indexed = excluded.last_indexed, removed = excluded.removed",
+            )
+            .bind(id)
+            .bind(path)
+            .bind(name)
+            .bind(last_indexed)
+            .bind(removed)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+        }
+        transaction.commit().await.map_err(failure)
+    }
+
+    async fn import_documents(&self, documents: Vec<DocumentRow>) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await.map_err(failure)?;
+        for row in documents {
+            sqlx::query(
+                "INSERT INTO documents
+                     (id, root, path, language, title, modified, stamp, size, digest, sequence, deleted)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 ON CONFLICT (id) DO UPDATE SET
+                     root = excluded.root, path = excluded.path, language = excluded.language,
+                     title = excluded.title, modified = excluded.modified, stamp = excluded.stamp,
+                     size = excluded.size, digest = excluded.digest, sequence = excluded.sequence,
+                     deleted = excluded.deleted",
+            )
+            .bind(row.id)
+            .bind(row.root)
+            .bind(row.path)
+            .bind(row.language)
+            .bind(row.title)
+            .bind(row.modified)
+            .bind(row.stamp)
+            .bind(row.size)
+            .bind(row.digest)
+            .bind(row.sequence)
+            .bind(row.deleted)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+            let content = match row.body {
+                Some(body) => sqlx::query(
+                    "INSERT INTO contents (document, body) VALUES ($1, $2)
+                     ON CONFLICT (document) DO UPDATE SET body = excluded.body",
+                )
+                .bind(row.id)
+                .bind(body),
+                None => sqlx::query("DELETE FROM contents WHERE document = $1").bind(row.id),
+            };
+            content.execute(&mut *transaction).await.map_err(failure)?;
+        }
+        transaction.commit().await.map_err(failure)
+    }
+
+    /// New ids follow the largest one by themselves.
+    async fn finish_import(&self, last_sequence: u64) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await.map_err(failure)?;
+        sqlx::query("UPDATE counters SET value = $1 WHERE name = 'sequence'")
+            .bind(last_sequence.cast_signed())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+        sqlx::query("DELETE FROM counters WHERE name = 'copying'").execute(&mut *transaction).await.map_err(failure)?;
+        transaction.commit().await.map_err(failure)
+    }
+}
+
+fn root_row(row: &SqliteRow) -> sqlx::Result<RootRow> {
+    Ok(RootRow {
+        id: row.try_get("id")?,
+        path: row.try_get("path")?,
+        name: row.try_get("name")?,
+        last_indexed: row.try_get("last_indexed")?,
+        removed: row.try_get("removed")?,
+    })
+}
+
+fn document_row(row: &SqliteRow) -> sqlx::Result<DocumentRow> {
+    Ok(DocumentRow {
+        id: row.try_get("id")?,
+        root: row.try_get("root")?,
+        path: row.try_get("path")?,
+        language: row.try_get("language")?,
+        title: row.try_get("title")?,
+        modified: row.try_get("modified")?,
+        stamp: row.try_get("stamp")?,
+        size: row.try_get("size")?,
+        digest: row.try_get("digest")?,
+        sequence: row.try_get("sequence")?,
+        deleted: row.try_get("deleted")?,
+        body: row.try_get("body")?,
+    })
+}
