@@ -98,8 +98,8 @@ pub trait DocumentStore: Send + Sync {
     /// The newest first.
     async fn tasks(&self, limit: u32) -> Result<Vec<Task>, StoreError>;
 
-    /// Marks every unfinished task as interrupted; for the start of a server, when none can be running.
-    /// Returns how many there were.
+    /// Marks every unfinished task of this host as interrupted; for its start, when none can be running. Those of
+    /// other hosts are for `adopt_tasks`. Returns how many there were.
     async fn interrupt_tasks(&self, message: &str) -> Result<u64, StoreError>;
 
     /// Marks unfinished tasks of hosts that are gone as interrupted and hands them out, each to one caller

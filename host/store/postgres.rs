@@ -309,6 +309,6 @@ impl KeyStore for PostgresStore {
 }
 
 #[cfg(test)]
-mod faults;
+mod fault_tests;
 #[cfg(test)]
 mod tests;

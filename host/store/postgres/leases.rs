@@ -18,6 +18,9 @@ use crate::store::{Lease, StoreError};
 /// How often the connection is asked whether it is still there: what a lost lease needs to be noticed.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// A host that has not got its own lease after so many probes is not alone with its name.
+const PATIENCE: u32 = 15;
+
 const RETRY: Duration = Duration::from_millis(500);
 
 enum Command {
@@ -140,6 +143,7 @@ impl Keeping {
         let mut held = Held::default();
         let mut probe = tokio::time::interval(PROBE);
         probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tries = 0;
         loop {
             tokio::select! {
                 command = self.receiver.recv() => match command {
@@ -152,8 +156,18 @@ impl Keeping {
                 _ = probe.tick() => {
                     answered(connection.ping()).await?;
                     // Another host may have it for a moment, to adopt what ours left.
-                    if !held.0.contains_key(&self.own) && lock(&mut connection, self.own).await? {
+                    if held.0.contains_key(&self.own) {
+                        continue;
+                    }
+                    if lock(&mut connection, self.own).await? {
                         held.0.insert(self.own, CancellationToken::new());
+                    }
+                    tries += 1;
+                    if tries == PATIENCE {
+                        tracing::error!(
+                            "another host has this one's name: was the data folder copied? stop this one and delete \
+                             the file `host` in it"
+                        );
                     }
                 }
             }
