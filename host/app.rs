@@ -123,10 +123,10 @@ impl App {
             None => default_data_folder(tree.as_deref())?,
         };
         let lock = lock(&data)?;
-        let (store, database) = store::open(settings, &data).await?;
+        let (store, shared) = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
         let keyring = keys::keyring(settings, &store, &data).await?;
-        let (index, ingest) = follow(&store, database, &data, settings, tree.as_deref()).await?;
+        let (index, ingest) = follow(&store, shared, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
