@@ -66,7 +66,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("\nPostgreSQL {}", postgres.sql("postgres", "SHOW server_version"));
     latency(arguments, &postgres).await?;
     let named = std::env::var_os("CORSAC_COLLECTIONS").unwrap_or_default();
-    for folder in arguments.collection.iter().cloned().chain(std::env::split_paths(&named)) {
+    for folder in arguments
+        .collection
+        .iter()
+        .cloned()
+        .chain(std::env::split_paths(&named))
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         relevance(&folder, &postgres).await?;
     }
     Ok(())
