@@ -110,12 +110,6 @@ impl Connections {
         &self.monitor
     }
 
-    /// For tests that look behind the bounds.
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(super) async fn session(&self) -> sqlx::Result<Session> {
         struct Waiting<'a>(&'a AtomicU32);
         impl Drop for Waiting<'_> {
