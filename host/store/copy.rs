@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{DocumentStore, StoreError, Task};
+use super::{DocumentStore, KeyStore, StoreError, Task};
 
 /// A root as it is stored, also a removed one.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub enum Target {
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
 #[async_trait]
-pub trait Portable: DocumentStore {
+pub trait Portable: DocumentStore + KeyStore {
     /// All of them, by id, with the posted one.
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
 
@@ -132,6 +132,7 @@ pub async fn copy(
     for task in &tasks {
         to.save_task(task).await?;
     }
+    copy_keys(from, to).await?;
     let source_has = seen.finish(last_sequence);
     if from.last_sequence().await? != last_sequence {
         return Err(CopyError::SourceChanged);
@@ -145,7 +146,21 @@ pub async fn copy(
     }
 }
 
-/// Reads all that a store has.
+/// API keys, beside those that the target has: whoever set it up may have made some. Not in the inventory for that.
+async fn copy_keys(from: &dyn Portable, to: &dyn Portable) -> Result<(), StoreError> {
+    let there = to.keys().await?;
+    for key in from.keys().await? {
+        if there.contains(&key) {
+            continue;
+        }
+        // From a copy that was interrupted, and changed since.
+        to.remove_key(&key.id).await?;
+        to.add_key(&key).await?;
+    }
+    Ok(())
+}
+
+/// Reads all that a store has, but for its keys.
 pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
     let last_sequence = store.last_sequence().await?;
     let mut seen = Taking::default();
