@@ -50,6 +50,10 @@ impl StoreProbe {
         drop(last);
         let (state, detail) = match answer {
             Ok(()) => (PartState::Up, self.name.to_owned()),
+            // It may well be there: calls wait for each other, not for the database.
+            Err(_) if self.store.pool().is_some_and(|pool| pool.in_use >= pool.max) => {
+                (PartState::Degraded, format!("all connections to {} are in use", self.name))
+            }
             Err(reason) if self.needed => (PartState::Away, format!("{} {reason}", self.name)),
             Err(reason) => {
                 let detail =

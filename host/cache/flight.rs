@@ -160,7 +160,7 @@ impl Inner {
                 span.record("hit", matches!(asked, Ok(Some(_))));
                 drop(span);
                 let found = match asked {
-                    Ok(None) => self.agree(shared, key, namespace, &mut lock).instrument(debug_span!("agree")).await,
+                    Ok(None) => self.agree(shared, key, namespace, &mut lock).await,
                     Ok(found) => found,
                     Err(_away) => None,
                 };
@@ -274,7 +274,7 @@ impl Inner {
             return None;
         }
         let life = lock_life(namespace);
-        match shared.claim(key, life).await {
+        match shared.claim(key, life).instrument(debug_span!("claim")).await {
             Claim::Won(won) => {
                 *lock = Some(won);
                 return None;
@@ -282,6 +282,11 @@ impl Inner {
             Claim::Free => return None,
             Claim::Lost => {}
         }
+        self.wait_for_other(shared, key, life).instrument(debug_span!("wait")).await
+    }
+
+    /// What the host that has the lock computes; none when it gave up or takes too long.
+    async fn wait_for_other(&self, shared: &Arc<SharedTier>, key: &SharedKey, life: Duration) -> Option<Value> {
         let (began, mut wait) = (Instant::now(), FIRST_POLL);
         while began.elapsed() < life {
             tokio::time::sleep(jittered(wait)).await;

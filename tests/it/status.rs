@@ -78,8 +78,19 @@ async fn traced_search(server: &Client, query: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_is_a_trace_with_its_stages() {
     let (data, tree, collector) = (data_folder(), Tree::of(&[("a.rs", "fn needle() {}\n")]), Collector::start().await);
+    let redis = Redis::start();
+    let cache = redis.url();
     // Nothing is sampled but what the client's trace asks for.
-    let arguments = ["--otlp-endpoint", &collector.address, "--otlp-service-name", "tested", "--trace-ratio", "0"];
+    let arguments = [
+        "--otlp-endpoint",
+        &collector.address,
+        "--otlp-service-name",
+        "tested",
+        "--trace-ratio",
+        "0",
+        "--redis-url",
+        &cache,
+    ];
     let server = serve(data.path(), &tree, &arguments).await;
     server.query("hybrid", "not sampled").await;
     traced_search(&server, "needle").await;
@@ -114,7 +125,10 @@ async fn a_search_is_a_trace_with_its_stages() {
     assert_eq!(names(found), ["cache"]);
     assert_eq!(attribute(&children(found)["cache"], "hit"), "true");
     let stages = children(computed);
-    assert_eq!(names(computed), ["admit", "cache", "fetch", "rank", "strategy"]);
+    // Hosts agree on who computes only what is expensive.
+    let always: Vec<String> = names(computed).into_iter().filter(|name| name != "claim").collect();
+    assert_eq!(always, ["admit", "cache", "fetch", "rank", "redis", "strategy"]);
+    assert_eq!(attribute(&stages["redis"], "hit"), "false");
     assert_eq!(attribute(&stages["cache"], "hit"), "false");
     assert!(attribute(&stages["strategy"], "plugin").starts_with("strategy-hybrid@"));
     assert!(attribute(&stages["rank"], "plugin").starts_with("rank-relevance@"));
