@@ -142,10 +142,7 @@ pub async fn copy(
     }
     let keys = from.keys().await?;
     seen.keys(&keys);
-    let there = to.keys().await?;
-    for key in keys.iter().filter(|key| !there.iter().any(|other| other.id == key.id)) {
-        to.add_key(key).await?;
-    }
+    copy_keys(&keys, to).await?;
     for resolution in RESOLUTIONS {
         let mut at = i64::MIN;
         while let Some((rows, next)) = history_page(from, resolution, at).await? {
@@ -167,7 +164,21 @@ pub async fn copy(
     }
 }
 
-/// Reads all that a store has.
+/// API keys, beside those that the target has: whoever set it up may have made some. Not in the inventory for that.
+async fn copy_keys(keys: &[StoredKey], to: &dyn Portable) -> Result<(), StoreError> {
+    let there = to.keys().await?;
+    for key in keys {
+        if there.contains(key) {
+            continue;
+        }
+        // From a copy that was interrupted, and changed since.
+        to.remove_key(&key.id).await?;
+        to.add_key(key).await?;
+    }
+    Ok(())
+}
+
+/// Reads all that a store has, but for its keys.
 pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
     let last_sequence = store.last_sequence().await?;
     let mut seen = Taking::default();

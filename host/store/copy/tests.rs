@@ -8,7 +8,7 @@ use services::{Postgres, PostgresKind};
 
 use super::*;
 use crate::store::conformance::text;
-use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, TaskKind, TaskState};
+use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, StoredKey, TaskKind, TaskState};
 
 async fn sqlite(folder: &tempfile::TempDir, name: &str) -> Arc<dyn Portable> {
     Arc::new(SqliteStore::open(&folder.path().join(name)).await.unwrap())
@@ -77,6 +77,34 @@ async fn fill(store: &dyn Portable) {
     let hour =
         HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
     store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
+}
+
+fn key(id: &str, name: &str) -> StoredKey {
+    StoredKey {
+        id: id.into(),
+        name: name.into(),
+        digest: [7; 32],
+        scopes: "search,index".into(),
+        rate_per_minute: Some(60),
+        created_at: 1_700_000_000,
+        expires_at: None,
+    }
+}
+
+/// Also what an interrupted copy left, and beside what the target has of its own.
+#[tokio::test]
+async fn keys_go_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = sqlite(&folder, "source").await;
+    for name in ["a", "b"] {
+        source.add_key(&key(name, name)).await.unwrap();
+    }
+    for target in [sqlite(&folder, "target").await, postgres().await] {
+        target.add_key(&key("a", "an earlier name")).await.unwrap();
+        target.add_key(&key("own", "own")).await.unwrap();
+        copy(&*source, &*target, &|_| ()).await.unwrap();
+        assert_eq!(target.keys().await.unwrap(), [key("a", "a"), key("b", "b"), key("own", "own")]);
+    }
 }
 
 async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
