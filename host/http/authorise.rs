@@ -23,6 +23,7 @@ pub(super) fn scope_of(route: &str) -> Option<Scope> {
         | "/api/search/stats"
         | "/api/search/health"
         | "/api/search/performance"
+        | "/api/search/performance/history"
         | "/api/plugins"
         | "/metrics" => Some(Scope::Search),
         "/api/search/index" | "/api/documents" | "/api/tasks" | "/api/tasks/{id}" => Some(Scope::Index),

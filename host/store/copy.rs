@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{DocumentStore, StoreError, Task};
+use super::{DocumentStore, HistoryRange, HistoryRow, HistoryStore, Resolution, StoreError, Task};
 
 /// A root as it is stored, also a removed one.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub enum Target {
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
 #[async_trait]
-pub trait Portable: DocumentStore {
+pub trait Portable: DocumentStore + HistoryStore {
     /// All of them, by id, with the posted one.
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
 
@@ -68,6 +68,9 @@ pub trait Portable: DocumentStore {
 
 /// Documents a page at most.
 pub(super) const PAGE_ROWS: i64 = 256;
+
+/// Figures of the past a page; more than there can be hosts, so that a page is never of one second alone.
+const PAGE_HISTORY: u32 = 10_000;
 
 /// What there is in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,6 +135,7 @@ pub async fn copy(
     for task in &tasks {
         to.save_task(task).await?;
     }
+    copy_history(from, to).await?;
     let source_has = seen.finish(last_sequence);
     if from.last_sequence().await? != last_sequence {
         return Err(CopyError::SourceChanged);
@@ -143,6 +147,24 @@ pub async fn copy(
     } else {
         Err(CopyError::Differs { source_has: Box::new(source_has), target_has: Box::new(target_has) })
     }
+}
+
+/// Figures of the past are not compared at the end: hosts that run add to them, and rows are replaced by equal ones
+/// when a copy is begun again.
+async fn copy_history(from: &dyn Portable, to: &dyn Portable) -> Result<(), StoreError> {
+    for resolution in [Resolution::Minute, Resolution::Hour] {
+        let mut range = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: PAGE_HISTORY };
+        loop {
+            let rows = from.history(&range).await?;
+            to.record_history(&rows).await?;
+            // The last second may go on beyond the page, unless the page is not full.
+            match rows.last() {
+                Some(HistoryRow { at, .. }) if rows.len() == PAGE_HISTORY as usize => range.from = *at,
+                _ => break,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads all that a store has.

@@ -54,6 +54,24 @@ async fn fill(store: &dyn Portable) {
         };
         store.save_task(&task).await.unwrap();
     }
+    // More than a page, two hosts a second at its end.
+    let rows = (0..10_500).map(|number| HistoryRow {
+        host: format!("host {}", number % 2),
+        resolution: if number < 10_400 { Resolution::Minute } else { Resolution::Hour },
+        at: (number + 1) / 2,
+        figures: format!("{{\"n\": {number}}}"),
+        times: vec![0, 255],
+    });
+    store.record_history(&rows.collect::<Vec<_>>()).await.unwrap();
+}
+
+async fn history(store: &dyn Portable) -> Vec<HistoryRow> {
+    let mut all = Vec::new();
+    for resolution in [Resolution::Minute, Resolution::Hour] {
+        let range = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
+        all.extend(store.history(&range).await.unwrap());
+    }
+    all
 }
 
 async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
@@ -62,6 +80,8 @@ async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
     assert_eq!(one.counts().await.unwrap(), two.counts().await.unwrap());
     assert_eq!(one.last_sequence().await.unwrap(), two.last_sequence().await.unwrap());
     assert_eq!(one.tasks(10).await.unwrap(), two.tasks(10).await.unwrap());
+    let past = history(one).await;
+    assert_eq!((past.len(), &past), (10_500, &history(two).await));
     for root in [0, 1, 2] {
         assert_eq!(one.fingerprints(root).await.unwrap(), two.fingerprints(root).await.unwrap());
     }
