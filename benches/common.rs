@@ -35,7 +35,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The threads of the server, named so that their processor time can be told from the clients'. What it
 /// warns of is shown: a figure taken beside a warning is none.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    // Without traces, there is nothing to finish.
+    // Nothing is exported, so nothing is lost.
     let _ = start_log(LogFormat::Text, "warn", None)?;
     Ok(tokio::runtime::Builder::new_multi_thread().thread_name(machine::SERVER_THREADS).enable_all().build()?)
 }

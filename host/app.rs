@@ -11,8 +11,12 @@ mod database;
 mod health;
 /// Figures of the past.
 mod history;
+/// What this host tells of the work of others.
+mod hosts;
 /// API keys between the parts.
 pub mod keys;
+/// The database as the engine that answers look-ups.
+mod retrieval;
 /// Which store a server has.
 mod store;
 
@@ -22,7 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +33,12 @@ use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
 use crate::http::{self, Stopped};
-use crate::index::{Index, IndexError};
+use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
 use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
 use crate::store::copy::CopyError;
-use crate::store::{DocumentStore, Store, StoreError, Task, TaskState};
+use crate::store::{DocumentStore, PostgresStore, Store, StoreError, Task, TaskState};
 use crate::telemetry::Metrics;
 
 pub use store::copy_store;
@@ -86,7 +89,7 @@ pub enum AppError {
 pub struct App {
     pub runtime: Arc<Runtime>,
     pub ingest: Ingest,
-    pub index: Arc<Index>,
+    pub index: Searched,
     service: Service,
     cache: Cache,
     metrics: Arc<Metrics>,
@@ -120,10 +123,10 @@ impl App {
             None => default_data_folder(tree.as_deref())?,
         };
         let lock = lock(&data)?;
-        let store = store::open(settings, &data).await?;
+        let (store, shared) = store::open(settings, &data).await?;
         store::match_index(&*store, &data).await?;
         let keyring = keys::keyring(settings, &store, &data).await?;
-        let (index, ingest) = follow(&store, &data, settings, tree.as_deref()).await?;
+        let (index, ingest) = follow(&store, shared, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, &data).await?;
@@ -169,9 +172,11 @@ impl App {
 
     /// Searches may come from now on.
     pub async fn open(&self) -> Result<(), AppError> {
-        let last = self.store.roots().await?.into_iter().filter_map(|root| root.last_indexed).max();
-        let last = last.and_then(|last| OffsetDateTime::from_unix_timestamp(last).ok());
-        *self.last_indexed.write() = last.map(backend::rfc3339);
+        *self.last_indexed.write() = hosts::last_indexed(&*self.store).await?;
+        if self.ingest.is_shared() {
+            let (store, last_indexed) = (self.store.clone(), self.last_indexed.clone());
+            tokio::spawn(hosts::follow_last_indexed(store, last_indexed, self.closing.clone()));
+        }
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
@@ -238,10 +243,11 @@ impl App {
 
 async fn follow(
     store: &Arc<dyn Store>,
+    database: Option<Arc<PostgresStore>>,
     data: &Path,
     settings: &Settings,
     tree: Option<&Path>,
-) -> Result<(Arc<Index>, Ingest), AppError> {
+) -> Result<(Searched, Ingest), AppError> {
     let folder = data.join("index");
     let config = IngestConfig {
         allowed_roots: tree.map(Path::to_owned).into_iter().chain(settings.index.allowed_roots.clone()).collect(),
@@ -250,12 +256,17 @@ async fn follow(
         shared: settings.database.url.is_some(),
         ..IngestConfig::default()
     };
+    if settings.index.retrieval == RetrievalMode::Postgres
+        && let Some(database) = database
+    {
+        return retrieval::follow(database, config).await;
+    }
     let opened = folder.clone();
     let open = move || Index::open(&opened);
     let index = tokio::task::spawn_blocking(open).await.map_err(|error| IndexError::Read(error.to_string()))??;
     let index = Arc::new(index);
     match Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config.clone()).await {
-        Ok(ingest) => Ok((index, ingest)),
+        Ok(ingest) => Ok((index.into(), ingest)),
         // A store that was put back from a backup: what is derived from the newer one is worth nothing.
         Err(IngestError::IndexAhead { index: ahead, store: behind }) => {
             tracing::warn!(ahead, behind, "the index is newer than the store and is built again");
@@ -266,7 +277,7 @@ async fn follow(
             cache::rename(data).map_err(failed)?;
             let index = Arc::new(Index::open(&folder)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
-            Ok((index, ingest))
+            Ok((index.into(), ingest))
         }
         Err(error) => Err(error.into()),
     }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tokio::task::block_in_place;
 
 use crate::cache::{Cache, Lifetimes};
-use crate::index::{Change, DocumentVersion, Index, IndexError, Snapshot};
+use crate::index::{Change, DocumentVersion, Index, IndexError, Searched, Snapshot};
 use crate::query::{Probe, Query, Scope, TermMatch, TextProbe, VectorProbe};
 use crate::runtime::Runtime;
 use crate::service::answer::SearchResponse;
@@ -101,18 +102,18 @@ impl Collection {
         Ok(Self { documents, queries, judgements })
     }
 
+    /// Every document as a version of its own, numbered from 1.
+    pub fn versions(&self) -> Vec<DocumentVersion> {
+        self.documents.iter().zip(1..).map(|(line, number)| version(line, number)).collect()
+    }
+
     /// Indexes every document under its id, in `folder`.
     pub fn index(&self, folder: &Path) -> Result<Index, EvalError> {
         const BATCH: usize = 512;
         let index = Index::open(folder)?;
-        for (batch, documents) in self.documents.chunks(BATCH).enumerate() {
-            let first = batch * BATCH + 1;
-            let changes = documents
-                .par_iter()
-                .enumerate()
-                .map(|(at, line)| Change::Upsert(Box::new(index.prepare(version(line, (first + at) as u64)))))
-                .collect();
-            index.apply(changes)?;
+        for versions in self.versions().chunks(BATCH) {
+            let prepare = |version: &DocumentVersion| Change::Upsert(Box::new(index.prepare(version.clone())));
+            index.apply(versions.par_iter().map(prepare).collect())?;
         }
         index.commit(self.documents.len() as u64)?;
         Ok(index)
@@ -140,6 +141,16 @@ pub async fn evaluate(
     modes: &[Mode],
 ) -> Result<Vec<Relevance>, EvalError> {
     let index = Arc::new(collection.index(folder)?);
+    measure(collection, runtime, index.into(), modes).await
+}
+
+/// Measures each mode over what is indexed already: `Collection::versions`. Needs a runtime with several threads.
+pub async fn measure(
+    collection: &Collection,
+    runtime: Arc<Runtime>,
+    index: Searched,
+    modes: &[Mode],
+) -> Result<Vec<Relevance>, EvalError> {
     let limits = ServiceLimits { concurrent_searches: 8, timeout: Duration::from_secs(60) };
     let service = Service::new(runtime, index.clone(), Cache::new(0, Lifetimes::default()), limits);
     let mut figures = Vec::new();
@@ -148,8 +159,8 @@ pub async fn evaluate(
         let mut totals = [0.0; 3];
         for (id, text) in &collection.queries {
             let ranked = match mode {
-                Mode::Text => probe(&index.snapshot(), text_probe(text), id)?,
-                Mode::Vector => probe(&index.snapshot(), vector_probe(text), id)?,
+                Mode::Text => block_in_place(|| probe(&index.snapshot(), text_probe(text), id))?,
+                Mode::Vector => block_in_place(|| probe(&index.snapshot(), vector_probe(text), id))?,
                 Mode::Strategy(strategy) => search(&service, strategy, text, id).await?,
             };
             let grades = &collection.judgements[id];
@@ -195,7 +206,7 @@ fn probe(snapshot: &Snapshot, probe: Probe, query: &str) -> Result<Vec<String>, 
     let hits = snapshot
         .probe(&probe, &Scope::default(), deadline)
         .map_err(|error| EvalError::Answer { query: query.to_owned(), reason: error.to_string() })?;
-    let paths = snapshot.chunks(&hits.chunks).into_iter().flatten().map(|chunk| chunk.document.path.to_string());
+    let paths = snapshot.chunks(&hits.chunks)?.into_iter().flatten().map(|chunk| chunk.document.path.to_string());
     Ok(distinct(paths))
 }
 

@@ -10,6 +10,8 @@ mod highlight;
 /// Path to language and back.
 pub mod language;
 mod pattern;
+/// The seam to an engine elsewhere.
+pub mod remote;
 mod scope;
 mod snapshot;
 mod symbol;
@@ -30,6 +32,7 @@ use catalogue::{Catalogue, Entry};
 use chunk::Chunk;
 use embed::Embedder;
 use pattern::PatternIndex;
+pub use remote::Searched;
 pub use snapshot::Snapshot;
 use snapshot::View;
 use text::TextIndex;
@@ -189,7 +192,7 @@ impl Index {
         };
         let vectors_folder = folder.join("vectors");
         let graph = Graph::open(&vectors_folder, embedder.dimension(), &writer.catalogue).map_err(failed)?;
-        let vectors = Vectors { graph: Arc::new(graph), dimension: embedder.dimension() };
+        let vectors = Vectors { graph: Arc::new(graph) };
         let grower =
             Grower::start(Arc::clone(&vectors.graph), vectors_folder).map_err(|error| failed(error.to_string()))?;
         let view = View::of(&writer, &embedder, &vectors, folder)?;
@@ -211,18 +214,8 @@ impl Index {
     }
 
     /// Chunks and embeds; pure CPU, safe to call from many threads at once.
-    pub fn prepare(&self, mut version: DocumentVersion) -> Prepared {
-        if version.language.is_none() {
-            version.language = language::language_of(&version.path).map(str::to_owned);
-        }
-        let cut = chunk::cut(version.language.as_deref(), &version.content);
-        version.title = version.title.or(cut.title);
-        let mut embeddings = Embeddings::new(self.embedder.dimension(), 0);
-        for chunk in &cut.chunks {
-            let text = embed::text_of(version.title.as_deref(), &version.path, chunk, &version.content);
-            embeddings.push(&self.embedder.embed(&text));
-        }
-        Prepared { version, chunks: cut.chunks, embeddings }
+    pub fn prepare(&self, version: DocumentVersion) -> Prepared {
+        prepare(&self.embedder, version)
     }
 
     /// Takes changes in, not yet visible. One caller at a time. A change that is older than what is
@@ -266,6 +259,20 @@ impl Index {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.published.load_full())
     }
+}
+
+fn prepare(embedder: &Embedder, mut version: DocumentVersion) -> Prepared {
+    if version.language.is_none() {
+        version.language = language::language_of(&version.path).map(str::to_owned);
+    }
+    let cut = chunk::cut(version.language.as_deref(), &version.content);
+    version.title = version.title.or(cut.title);
+    let mut embeddings = Embeddings::new(embedder.dimension(), 0);
+    for chunk in &cut.chunks {
+        let text = embed::text_of(version.title.as_deref(), &version.path, chunk, &version.content);
+        embeddings.push(&embedder.embed(&text));
+    }
+    Prepared { version, chunks: cut.chunks, embeddings }
 }
 
 impl Writer {

@@ -38,7 +38,7 @@ pub use folder::IndexRequest;
 pub use follow::Followed;
 pub use freshness::Freshness;
 pub use post::{Posted, PostedDocument, Refusal};
-pub use sink::Sink;
+pub use sink::{Sink, Turn};
 
 use crate::store::{DocumentStore, StoreError, Task};
 use follow::Follower;
@@ -47,6 +47,8 @@ use watcher::Watched;
 
 /// How long a post waits for its documents to become searchable before it answers without.
 const VISIBILITY_WAIT: Duration = Duration::from_secs(10);
+
+const RETRY_CATCHING_UP: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct IngestConfig {
@@ -181,14 +183,32 @@ impl Ingest {
     }
 
     /// Waits until searches see everything that was stored when this was called.
+    /// With a shared store that is away for a while, it goes on waiting.
     pub async fn caught_up(&self) -> Result<(), IngestError> {
-        let last = self.store.last_sequence().await?;
-        self.follower.committed(last).await
+        loop {
+            let caught_up = async {
+                let last = self.store.last_sequence().await?;
+                self.follower.committed(last).await
+            };
+            match caught_up.await {
+                Err(error) if self.config.shared && error.is_store_away() => {
+                    if !hosts::pause(self, RETRY_CATCHING_UP).await {
+                        return Err(IngestError::ShuttingDown);
+                    }
+                }
+                end => return end,
+            }
+        }
     }
 
     /// How far the index has followed the store.
     pub fn followed(&self) -> watch::Receiver<Followed> {
         self.follower.watch()
+    }
+
+    /// Whether other hosts use the store too.
+    pub fn is_shared(&self) -> bool {
+        self.config.shared
     }
 
     /// How much of the store searches see; asks nobody.

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, debug_span, field};
 
 use crate::cache::{Cache, Computed, Digest, Entry};
-use crate::index::{Index, Snapshot};
+use crate::index::{Searched, Snapshot};
 use crate::query::{Query, RetrievalError};
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use columns::Window;
@@ -54,7 +54,7 @@ pub struct Service {
 
 struct Inner {
     runtime: Arc<Runtime>,
-    index: Arc<Index>,
+    index: Searched,
     cache: Cache,
     permits: Semaphore,
     limits: ServiceLimits,
@@ -63,7 +63,7 @@ struct Inner {
 }
 
 impl Service {
-    pub fn new(runtime: Arc<Runtime>, index: Arc<Index>, cache: Cache, limits: ServiceLimits) -> Self {
+    pub fn new(runtime: Arc<Runtime>, index: impl Into<Searched>, cache: Cache, limits: ServiceLimits) -> Self {
         Self::warming(runtime, index, cache, limits, 0, Duration::MAX)
     }
 
@@ -71,7 +71,7 @@ impl Service {
     /// Counts are halved every `period`.
     pub fn warming(
         runtime: Arc<Runtime>,
-        index: Arc<Index>,
+        index: impl Into<Searched>,
         cache: Cache,
         limits: ServiceLimits,
         wanted: usize,
@@ -79,7 +79,7 @@ impl Service {
     ) -> Self {
         let permits = Semaphore::new(limits.concurrent_searches);
         let frequent = (wanted > 0).then(|| Frequent::new(wanted, period));
-        Self { inner: Arc::new(Inner { runtime, index, cache, permits, limits, frequent }) }
+        Self { inner: Arc::new(Inner { runtime, index: index.into(), cache, permits, limits, frequent }) }
     }
 
     /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
@@ -164,13 +164,12 @@ impl Inner {
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let snapshot = plan.snapshot.clone();
         let gathering = blocking(move || {
-            let window = Window::new(&snapshot, hits, runs);
-            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now());
-            (window, candidates)
+            let window = Window::new(&snapshot, hits, runs)?;
+            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now())?;
+            Ok::<_, SearchError>((window, candidates))
         });
         let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
-        let (window, candidates) = gathering.instrument(span.clone()).await?;
-        let candidates = candidates?;
+        let (window, candidates) = gathering.instrument(span.clone()).await??;
         span.record("candidates", candidates.count);
         let ranking = plan.rank(&window, candidates).instrument(span).await?;
         stages.end("rank");

@@ -33,6 +33,7 @@ pub use history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
 pub use key::{KeyStore, StoredKey};
 pub use lease::Lease;
 pub use monitor::MonitoredStore;
+pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};

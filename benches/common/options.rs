@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 pub struct Options {
     /// Tiny sizes: shows that the program works; its numbers mean nothing.
     #[arg(long)]
-    quick: bool,
+    pub quick: bool,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
-    bench: bool,
+    pub bench: bool,
     /// Folder to index [default: what the program's description says].
     #[arg(long, value_name = "FOLDER")]
-    tree: Option<PathBuf>,
+    pub tree: Option<PathBuf>,
     /// Where the index of the tree is kept for the next run [default: a temporary folder].
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,

@@ -62,7 +62,7 @@ impl Workload {
         let definition =
             Regex::new(r"\b(?:fn|struct|enum|trait|class|def|func|type|const) +([A-Za-z_][A-Za-z0-9_]{3,30})\b")?;
         let comment = Regex::new(r"(?m)^\s*(?://[/!]?|#|\*)\s+([A-Za-z][a-z]+(?: [a-z]{2,}){2,})")?;
-        let mut documents = snapshot.documents();
+        let mut documents = snapshot.documents()?;
         documents.sort_by(|one, other| (&one.path, one.root).cmp(&(&other.path, other.root)));
         let mut random = Random(0x5eed);
         random.shuffle(&mut documents);

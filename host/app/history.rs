@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::http::{BackendError, HistoryRequest, HostSample, PastFigures};
-use crate::index::Index;
+use crate::index::Searched;
 use crate::store::{HistoryRange, HistoryRow, HistoryStore, Resolution, Store, StoreError};
 use crate::telemetry::history::{Counts, Levels, Moment, Sample, TierCounts};
 use crate::telemetry::{HistoryFigures, Metrics, resident_bytes};
@@ -37,7 +37,7 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 pub(super) struct Sources {
     pub(super) metrics: Arc<Metrics>,
     pub(super) cache: Cache,
-    pub(super) index: Arc<Index>,
+    pub(super) index: Searched,
     pub(super) store: Arc<dyn Store>,
 }
 

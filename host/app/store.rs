@@ -19,7 +19,10 @@ const SQLITE: &str = "store.sqlite";
 /// Identity of the database that the index follows; not there for the embedded one.
 const DATABASE: &str = "database";
 
-pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, AppError> {
+/// The store, and the same once more where it is a database that can answer look-ups.
+pub(super) type Opened = (Arc<dyn Store>, Option<Arc<PostgresStore>>);
+
+pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Opened, AppError> {
     open_as(settings, data, || host_in(data)).await
 }
 
@@ -28,26 +31,28 @@ pub(super) async fn open_beside(settings: &Settings, data: &Path) -> Result<Arc<
     if settings.database.url.is_none() {
         fs::create_dir_all(data).map_err(|error| unusable(data, &error))?;
     }
-    open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await
+    let (store, _) = open_as(settings, data, || Ok(format!("command-{}", uuid::Uuid::new_v4()))).await?;
+    Ok(store)
 }
 
 async fn open_as(
     settings: &Settings,
     data: &Path,
     host: impl FnOnce() -> std::io::Result<String>,
-) -> Result<Arc<dyn Store>, AppError> {
+) -> Result<Opened, AppError> {
     let limit = settings.index.max_file_bytes.max(DEFAULT_MAX_CONTENT_BYTES);
     let database = &settings.database;
     let Some(url) = &database.url else {
         let store = SqliteStore::open(&data.join(SQLITE)).await?;
         refuse_half_copied(&store).await?;
         let store = store.with_slow_from(Duration::from_millis(database.slow_query_ms));
-        return Ok(Arc::new(store.with_max_content_bytes(limit)));
+        return Ok((Arc::new(store.with_max_content_bytes(limit)), None));
     };
     let host = host().map_err(|error| unusable(data, &error))?;
     let store = PostgresStore::open(url.expose(), options(database, host)).await?;
     refuse_half_copied(&store).await?;
-    Ok(Arc::new(store.with_max_content_bytes(limit)))
+    let store = Arc::new(store.with_max_content_bytes(limit));
+    Ok((store.clone(), Some(store)))
 }
 
 fn options(database: &DatabaseSettings, host: String) -> PostgresOptions {

@@ -1,9 +1,9 @@
 //! Lines that match a literal or a regular expression: documents that can match by their trigrams, then
 //! verified by the regex engine on the stored text. Also keeps the documents' whole content.
 
-mod expression;
-mod plan;
-mod trigram;
+pub(super) mod expression;
+pub(super) mod plan;
+pub(super) mod trigram;
 
 use std::path::Path;
 use std::sync::Arc;

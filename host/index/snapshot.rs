@@ -1,5 +1,7 @@
-//! The read side: one generation of all indexes together. Decides nothing but which index answers.
+//! The read side: one generation of all indexes together, or an engine elsewhere that stands for them. Decides
+//! nothing but which index answers.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -7,6 +9,7 @@ use std::time::Instant;
 use super::catalogue::Catalogue;
 use super::embed::Embedder;
 use super::pattern::{PathOrder, PatternReader};
+use super::remote::{self, Engine};
 use super::text::TextReader;
 use super::vector::Vectors;
 use super::{ChunkInfo, DocumentInfo, IndexError, IndexStats, Writer, disk, symbol, tokenize};
@@ -62,71 +65,99 @@ impl View {
     }
 }
 
-/// A consistent read view of all indexes. All methods are blocking CPU or page-cache work: call them
-/// from a blocking thread.
+/// A read view of all indexes; of this host's own ones a consistent one. All methods except `generation` and
+/// `stats` are blocking work: call them from a blocking thread.
 #[derive(Clone)]
 pub struct Snapshot {
-    view: Arc<View>,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    Here(Arc<View>),
+    /// With what the engine was known to reflect when the snapshot was taken.
+    Elsewhere(Arc<dyn Engine>, u64),
 }
 
 impl Snapshot {
     pub(super) fn of(view: Arc<View>) -> Self {
-        Self { view }
+        Self { source: Source::Here(view) }
     }
 
-    /// The store sequence that this view reflects.
+    pub(super) fn elsewhere(engine: Arc<dyn Engine>) -> Self {
+        let generation = engine.generation();
+        Self { source: Source::Elsewhere(engine, generation) }
+    }
+
+    /// The store sequence that this view reflects, at least.
     pub fn generation(&self) -> u64 {
-        self.view.generation
+        match &self.source {
+            Source::Here(view) => view.generation,
+            Source::Elsewhere(_, generation) => *generation,
+        }
     }
 
     pub fn stats(&self) -> IndexStats {
-        self.view.stats.clone()
+        match &self.source {
+            Source::Here(view) => view.stats.clone(),
+            Source::Elsewhere(engine, _) => engine.stats(),
+        }
     }
 
-    /// Runs one probe within a scope. `deadline` is checked while verifying patterns.
+    /// Runs one probe within a scope. `deadline` is checked where a probe can take long.
     pub fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
-        let view = &*self.view;
         let limit = probe.limit();
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(RetrievalError::BadProbe(format!("the limit is {limit}; use 1 to {MAX_LIMIT}")));
         }
-        match probe {
-            Probe::Text(probe) => view.text.probe(&view.catalogue, probe, scope),
-            Probe::Vector(probe) => {
-                let query = view.embedder.embed(&probe.text);
-                view.vectors.probe(&view.catalogue, &query, probe.limit, probe.min_similarity, scope)
-            }
-            Probe::Pattern(probe) => {
-                let order = view.order.get_or_init(|| PathOrder::of(&view.catalogue));
-                view.patterns.probe(&view.catalogue, order, probe, scope, deadline)
-            }
-            Probe::Symbol(probe) => symbol::probe(&view.text, &view.catalogue, probe, scope, deadline),
+        match &self.source {
+            Source::Here(view) => view.probe(probe, scope, deadline),
+            Source::Elsewhere(engine, _) => engine.probe(probe, scope, deadline),
         }
     }
 
     /// None for each chunk that this view does not hold.
-    pub fn chunks(&self, ids: &[ChunkId]) -> Vec<Option<ChunkInfo>> {
-        ids.iter().map(|id| self.view.catalogue.chunk_info(*id)).collect()
+    pub fn chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<ChunkInfo>>, IndexError> {
+        match &self.source {
+            Source::Here(view) => Ok(ids.iter().map(|id| view.catalogue.chunk_info(*id)).collect()),
+            Source::Elsewhere(engine, _) => engine.chunks(ids),
+        }
     }
 
     /// The whole content of a document version, if live in this view.
     pub fn content(&self, sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
-        match self.view.catalogue.get(sequence) {
-            Some(_) => self.view.patterns.content(sequence),
-            None => Ok(None),
+        match &self.source {
+            Source::Here(view) => view.content(sequence),
+            Source::Elsewhere(engine, _) => Ok(engine.contents(&[sequence])?.remove(&sequence)),
+        }
+    }
+
+    /// As `content`, of those versions that are live, in one go.
+    pub fn contents(&self, sequences: &[u64]) -> Result<HashMap<u64, Arc<str>>, IndexError> {
+        match &self.source {
+            Source::Here(view) => {
+                let read = |sequence: &u64| Ok(view.content(*sequence)?.map(|content| (*sequence, content)));
+                sequences.iter().filter_map(|sequence| read(sequence).transpose()).collect()
+            }
+            Source::Elsewhere(engine, _) => engine.contents(sequences),
         }
     }
 
     /// Row by row, `dimension` numbers each, unit length; zeros where a chunk has no embedding.
-    pub fn embeddings(&self, ids: &[ChunkId]) -> (u32, Vec<f32>) {
-        let dimension = self.view.embedder.dimension();
-        let mut rows = vec![0.0; ids.len() * dimension];
-        for (row, id) in rows.chunks_exact_mut(dimension).zip(ids) {
-            if let Some((entry, ordinal)) = self.view.catalogue.chunk(*id) {
-                entry.embeddings.decode_into(ordinal, row);
+    pub fn embeddings(&self, ids: &[ChunkId]) -> Result<(u32, Vec<f32>), IndexError> {
+        match &self.source {
+            Source::Here(view) => Ok(view.embeddings(ids)),
+            Source::Elsewhere(engine, _) => {
+                let (dimension, found) = (engine.stats().dimension as usize, engine.embeddings(ids)?);
+                let mut rows = vec![0.0; ids.len() * dimension];
+                for (row, id) in rows.chunks_exact_mut(dimension.max(1)).zip(ids) {
+                    if let Some(bytes) = found.get(id) {
+                        remote::decode_into(bytes, row);
+                    }
+                }
+                Ok((dimension as u32, rows))
             }
         }
-        (dimension as u32, rows)
     }
 
     /// The analysed (lower-cased, split, stemmed as the text index does it) distinct terms of a text.
@@ -135,7 +166,45 @@ impl Snapshot {
     }
 
     /// Live documents, in no order.
-    pub fn documents(&self) -> Vec<Arc<DocumentInfo>> {
-        self.view.catalogue.entries().map(|entry| Arc::clone(&entry.info)).collect()
+    pub fn documents(&self) -> Result<Vec<Arc<DocumentInfo>>, IndexError> {
+        match &self.source {
+            Source::Here(view) => Ok(view.catalogue.entries().map(|entry| Arc::clone(&entry.info)).collect()),
+            Source::Elsewhere(engine, _) => engine.documents(),
+        }
+    }
+}
+
+impl View {
+    fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+        match probe {
+            Probe::Text(probe) => self.text.probe(&self.catalogue, probe, scope),
+            Probe::Vector(probe) => {
+                let query = self.embedder.embed(&probe.text);
+                self.vectors.probe(&self.catalogue, &query, probe.limit, probe.min_similarity, scope)
+            }
+            Probe::Pattern(probe) => {
+                let order = self.order.get_or_init(|| PathOrder::of(&self.catalogue));
+                self.patterns.probe(&self.catalogue, order, probe, scope, deadline)
+            }
+            Probe::Symbol(probe) => symbol::probe(&self.text, &self.catalogue, probe, scope, deadline),
+        }
+    }
+
+    fn content(&self, sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
+        match self.catalogue.get(sequence) {
+            Some(_) => self.patterns.content(sequence),
+            None => Ok(None),
+        }
+    }
+
+    fn embeddings(&self, ids: &[ChunkId]) -> (u32, Vec<f32>) {
+        let dimension = self.embedder.dimension();
+        let mut rows = vec![0.0; ids.len() * dimension];
+        for (row, id) in rows.chunks_exact_mut(dimension).zip(ids) {
+            if let Some((entry, ordinal)) = self.catalogue.chunk(*id) {
+                entry.embeddings.decode_into(ordinal, row);
+            }
+        }
+        (dimension as u32, rows)
     }
 }

@@ -71,7 +71,7 @@ fn symbol(name: &str, mode: SymbolMatch) -> SymbolProbe {
 /// `path:line` of each hit.
 fn places(snapshot: &Snapshot, hits: &Hits) -> Vec<String> {
     assert!(hits.len() == hits.lines.len() && hits.len() == hits.scores.len());
-    let chunks = snapshot.chunks(&hits.chunks);
+    let chunks = snapshot.chunks(&hits.chunks).unwrap();
     chunks
         .iter()
         .zip(&hits.lines)
@@ -102,7 +102,7 @@ fn each_kind_of_probe_finds_its_document() {
     let stats = snapshot.stats();
     assert_eq!((stats.documents, stats.dimension, stats.generation), (3, 256, 3));
     assert_eq!(stats.content_bytes as usize, STORE_RS.len() + GUIDE_MD.len() + TOOL_PY.len());
-    let guide = snapshot.documents().into_iter().find(|document| document.document == 12).unwrap();
+    let guide = snapshot.documents().unwrap().into_iter().find(|document| document.document == 12).unwrap();
     assert_eq!((guide.title.as_deref(), guide.language.as_deref()), (Some("Musical guide"), Some("markdown")));
 }
 
@@ -115,9 +115,9 @@ fn hits_of_all_probes_name_the_same_chunk() {
     let by_symbol = first(Probe::Symbol(symbol("open_store", SymbolMatch::Exact)));
     assert_eq!(first(text("durable store")), by_symbol);
     assert_eq!(first(Probe::Pattern(pattern("open_store"))), by_symbol);
-    let info = snapshot.chunks(&[by_symbol])[0].clone().unwrap();
+    let info = snapshot.chunks(&[by_symbol]).unwrap()[0].clone().unwrap();
     assert!(STORE_RS[info.start as usize..info.end as usize].contains("open_store"));
-    let (dimension, row) = snapshot.embeddings(&[by_symbol, ChunkId::new(99, 0)]);
+    let (dimension, row) = snapshot.embeddings(&[by_symbol, ChunkId::new(99, 0)]).unwrap();
     assert_eq!(row.len(), 2 * dimension as usize);
     let length = |row: &[f32]| row.iter().map(|value| value * value).sum::<f32>();
     assert!((length(&row[..256]) - 1.0).abs() < 1e-3);
@@ -170,7 +170,7 @@ fn a_new_version_replaces_the_old_one_and_old_snapshots_stay() {
     assert_eq!(found(&index, &text("parser")), [""; 0]);
     assert_eq!(found(&index, &Probe::Symbol(symbol("Parser", SymbolMatch::Exact))), [""; 0]);
     assert_eq!(found(&index, &Probe::Pattern(pattern("class"))), [""; 0]);
-    assert_eq!(index.snapshot().chunks(&[old]), [None]);
+    assert_eq!(index.snapshot().chunks(&[old]).unwrap(), [None]);
     assert_eq!(index.snapshot().content(1).unwrap(), None);
     assert_eq!((index.applied(), index.snapshot().stats().documents), (6, 2));
     // The view taken before is untouched.
@@ -205,7 +205,7 @@ fn an_index_opens_as_it_was_committed() {
     let chunks = |index: &Index| {
         let snapshot = index.snapshot();
         let hits = snapshot.probe(&vector("store"), &Scope::default(), soon()).unwrap();
-        (snapshot.chunks(&hits.chunks), hits)
+        (snapshot.chunks(&hits.chunks).unwrap(), hits)
     };
     let expect = chunks(&index);
     // Applied but not committed: gone after the restart, as `applied` says.
@@ -329,7 +329,7 @@ fn another_format_starts_the_index_empty() {
     std::fs::write(folder.path().join("format.json"), r#"{"format":999,"model":"other"}"#).unwrap();
     let index = Index::open(folder.path()).unwrap();
     assert_eq!(index.applied(), 0);
-    assert!(index.snapshot().documents().is_empty());
+    assert!(index.snapshot().documents().unwrap().is_empty());
 }
 
 #[test]
@@ -415,7 +415,7 @@ fn readers_go_on_while_the_writer_works() {
             let snapshot = index.snapshot();
             let hits = snapshot.probe(&Probe::Pattern(pattern("durable")), &Scope::default(), soon()).unwrap();
             assert_eq!(hits.len(), 1, "each generation has exactly one such line");
-            let info = snapshot.chunks(&hits.chunks)[0].clone().unwrap();
+            let info = snapshot.chunks(&hits.chunks).unwrap()[0].clone().unwrap();
             let content = snapshot.content(info.document.sequence).unwrap().unwrap();
             assert!(content.contains("durable"));
         }

@@ -2,7 +2,7 @@
 //! each chunk's record and embedding, from which the catalogue is read at the start.
 
 mod expand;
-mod plan;
+pub(super) mod plan;
 pub(crate) mod record;
 
 use std::path::Path;

@@ -74,19 +74,25 @@ impl Embeddings {
 }
 
 /// A query in both precisions: eight bits to find, full to score.
-struct Needle<'query> {
+pub(crate) struct Needle<'query> {
     exact: &'query [f32],
     coded: Embeddings,
 }
 
-impl Needle<'_> {
-    fn cosine(&self, codes: &[i8], scale: f32) -> f32 {
+impl<'query> Needle<'query> {
+    pub(crate) fn new(exact: &'query [f32]) -> Self {
+        let mut coded = Embeddings::new(exact.len(), 0);
+        coded.push(exact);
+        Self { exact, coded }
+    }
+
+    pub(crate) fn cosine(&self, codes: &[i8], scale: f32) -> f32 {
         let product: f32 = self.exact.iter().zip(codes).map(|(value, code)| value * f32::from(*code)).sum();
         (product * scale).clamp(-1.0, 1.0)
     }
 
     /// Near enough to `cosine` to choose candidates by, several times faster.
-    fn rough(&self, codes: &[i8], scale: f32) -> f32 {
+    pub(crate) fn rough(&self, codes: &[i8], scale: f32) -> f32 {
         let Some((query, query_scale)) = self.coded.get(0) else { return 0.0 };
         let product: i32 = query.iter().zip(codes).map(|(left, right)| i32::from(*left) * i32::from(*right)).sum();
         product as f32 * scale * query_scale
@@ -97,7 +103,6 @@ impl Needle<'_> {
 #[derive(Clone)]
 pub(crate) struct Vectors {
     pub(crate) graph: Arc<Graph>,
-    pub(crate) dimension: usize,
 }
 
 impl Vectors {
@@ -113,11 +118,8 @@ impl Vectors {
         if query.iter().all(|value| *value == 0.0) {
             return Ok(Hits::default());
         }
-        let mut coded = Embeddings::new(self.dimension, 0);
-        coded.push(query);
-        let needle = Needle { exact: query, coded };
-        // One more than asked for tells whether there are more; a few more so that rough ranks do no harm.
-        let wanted = limit as usize + 1 + limit as usize / 4 + 8;
+        let needle = Needle::new(query);
+        let wanted = wanted(limit);
         let found = self.candidates(catalogue, &needle, wanted, within);
         let mut scored: Vec<(f32, ChunkId)> = found
             .into_iter()
@@ -165,6 +167,12 @@ impl Vectors {
         let entries: Vec<&Arc<Entry>> = catalogue.entries().filter(|entry| inside(entry)).collect();
         scan(&entries, needle, wanted)
     }
+}
+
+/// Candidates to look at: one more than asked for tells whether there are more; a few more so that rough ranks do
+/// no harm.
+pub(crate) fn wanted(limit: u32) -> usize {
+    limit as usize + 1 + limit as usize / 4 + 8
 }
 
 /// The `wanted` nearest of all chunks of these entries, in no order.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::freshness::{Freshness, Hearing};
-use super::{IngestError, Sink};
+use super::{IngestError, Sink, Turn};
 use crate::store::{DocumentStore, StoredChange};
 
 /// Changes a page at most. Enough to keep all cores busy with one page, and to make the cost of a page
@@ -23,6 +23,10 @@ const PAGE_CHANGES: u32 = 256;
 /// How many changes the store may be ahead before a folder's indexing waits: what a document that is
 /// posted meanwhile has to queue behind, so a second or so of indexing.
 const BACKLOG_CHANGES: u64 = 1024;
+
+/// How often to look how far another host is that writes for us, and how often when somebody waits for it.
+const LOOK: Duration = Duration::from_secs(1);
+const CLOSE_LOOK: Duration = Duration::from_millis(50);
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -84,6 +88,7 @@ impl Follower {
             applied,
             committed: applied,
             chunks,
+            turn: Turn::Ours,
             last_commit: Instant::now(),
         };
         let tracker = TaskTracker::new();
@@ -172,6 +177,7 @@ struct Following<S: Sink> {
     applied: u64,
     committed: u64,
     chunks: u64,
+    turn: Turn,
     last_commit: Instant,
 }
 
@@ -226,6 +232,10 @@ impl<S: Sink> Following<S> {
 
     /// Follows to the end of the feed.
     async fn follow(&mut self) -> Result<(), IngestError> {
+        self.take_turn().await?;
+        if self.turn == Turn::Theirs {
+            return Ok(());
+        }
         let mut page = self.page_after(self.applied).await?;
         while let Some(Page { changes, last }) = page {
             let (applied, next) = tokio::join!(self.apply(changes), self.page_after(last));
@@ -241,6 +251,23 @@ impl<S: Sink> Following<S> {
             page = next?;
         }
         if self.commit_is_due() { self.commit().await } else { Ok(()) }
+    }
+
+    /// Where another host writes, what it has made visible is all that there is to know.
+    async fn take_turn(&mut self) -> Result<(), IngestError> {
+        let sink = Arc::clone(&self.sink);
+        let look = move || match sink.turn() {
+            Ok(turn) => Ok((turn, sink.applied(), sink.chunks())),
+            Err(error) => Err(IngestError::Index(error.to_string())),
+        };
+        let (turn, applied, chunks) = blocking(look).await?;
+        self.turn = turn;
+        match turn {
+            Turn::Theirs => (self.applied, self.committed, self.chunks) = (applied, applied, chunks),
+            // Who wrote before may have come further than was known here.
+            Turn::Ours => self.applied = self.applied.max(applied),
+        }
+        Ok(())
     }
 
     /// Until another attempt may go better.
@@ -268,9 +295,18 @@ impl<S: Sink> Following<S> {
                 std::future::pending::<()>().await;
             }
         };
+        let next_look = async {
+            let waited_for = self.committed < self.shared.wanted.load(Ordering::Relaxed);
+            match (self.turn, waited_for) {
+                (Turn::Ours, _) => std::future::pending::<()>().await,
+                (Turn::Theirs, true) => tokio::time::sleep(CLOSE_LOOK).await,
+                (Turn::Theirs, false) => tokio::time::sleep(LOOK).await,
+            }
+        };
         tokio::select! {
             () = self.shared.wake.notified() => {}
-            () = self.store.changed(self.applied) => {}
+            () = self.store.changed(self.applied), if self.turn == Turn::Ours => {}
+            () = next_look => {}
             () = next_commit => {}
             () = self.stop.cancelled() => {}
         }

@@ -3,11 +3,25 @@
 use crate::index::{Change, Index, IndexError};
 use crate::store::StoredChange;
 
+/// Who writes a view that hosts share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Ours,
+    /// Another host does; `applied` and `chunks` say how far it is.
+    Theirs,
+}
+
 /// A derived view of the store. Applying the same change twice must be the same as applying it once:
 /// after a failure, all changes since `applied` come again.
 pub trait Sink: Send + Sync + 'static {
     /// A change made ready to be applied.
     type Change: Send + 'static;
+
+    /// Whose turn it is to write; asked before a look at the feed, may wait for the store. Where each host has a view of
+    /// its own it is always ours.
+    fn turn(&self) -> Result<Turn, IndexError> {
+        Ok(Turn::Ours)
+    }
 
     /// All the costly work that one change needs alone; called on many threads at once.
     fn prepare(&self, change: StoredChange) -> Self::Change;

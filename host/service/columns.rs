@@ -42,7 +42,7 @@ pub struct Window {
 impl Window {
     /// Keeps proposals that a probe of this query found and that the snapshot still holds, without
     /// repetition. A chunk that nobody retrieved is out of the query's scope by definition.
-    pub fn new(snapshot: &Snapshot, hits: Hits, runs: Vec<ProbeRun>) -> Self {
+    pub fn new(snapshot: &Snapshot, hits: Hits, runs: Vec<ProbeRun>) -> Result<Self, SearchError> {
         let legs = legs(&runs);
         let mut seen = HashSet::new();
         let proposed: Vec<(ChunkId, u32, f32)> = (0..hits.len())
@@ -54,6 +54,7 @@ impl Window {
         let ids: Vec<ChunkId> = proposed.iter().take(WINDOW).map(|(chunk, _, _)| *chunk).collect();
         let candidates = snapshot
             .chunks(&ids)
+            .map_err(|error| SearchError::Index(error.to_string()))?
             .into_iter()
             .zip(proposed)
             .filter_map(|(chunk, (id, line, score))| {
@@ -62,7 +63,7 @@ impl Window {
                 Some(Candidate { chunk, line, score, legs: legs.get(&id).copied().unwrap_or_default() })
             })
             .collect();
-        Self { candidates, runs, truncated }
+        Ok(Self { candidates, runs, truncated })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -87,6 +88,9 @@ impl Window {
             if needs_terms { snapshot.terms(&query.text).into_iter().collect() } else { HashSet::new() };
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         let mut bodies = Bodies::new(snapshot);
+        if needs_body {
+            bodies.fetch(self.candidates.iter().map(|candidate| &candidate.chunk))?;
+        }
         let mut columns = Candidates { count: self.candidates.len() as u32, ..Candidates::default() };
         for (rank, candidate) in self.candidates.iter().enumerate() {
             let body = if needs_body { bodies.of(&candidate.chunk)? } else { String::new() };
@@ -121,7 +125,8 @@ impl Window {
         }
         if inputs.embeddings {
             let ids: Vec<ChunkId> = self.candidates.iter().map(|candidate| candidate.chunk.id).collect();
-            (columns.dimension, columns.embeddings) = snapshot.embeddings(&ids);
+            let embeddings = snapshot.embeddings(&ids).map_err(|error| SearchError::Index(error.to_string()))?;
+            (columns.dimension, columns.embeddings) = embeddings;
         }
         Ok(columns)
     }
@@ -143,6 +148,16 @@ pub struct Bodies<'a> {
 impl<'a> Bodies<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
         Self { snapshot, documents: HashMap::new() }
+    }
+
+    /// Reads the documents of chunks that will be asked for, all in one go.
+    pub fn fetch<'c>(&mut self, chunks: impl Iterator<Item = &'c ChunkInfo>) -> Result<(), SearchError> {
+        let sequences: HashSet<u64> = chunks.map(|chunk| chunk.document.sequence).collect();
+        let wanted: Vec<u64> =
+            sequences.into_iter().filter(|sequence| !self.documents.contains_key(sequence)).collect();
+        let read = self.snapshot.contents(&wanted).map_err(|error| SearchError::Index(error.to_string()))?;
+        self.documents.extend(read);
+        Ok(())
     }
 
     /// The whole document.

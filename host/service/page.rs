@@ -36,7 +36,9 @@ pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed,
     let order = order(&ranking.scores);
     let mut bodies = Bodies::new(&plan.snapshot);
     let mut results = Vec::new();
-    for at in order.iter().skip(request.offset as usize).take(request.max_results as usize) {
+    let shown = order.iter().skip(request.offset as usize).take(request.max_results as usize);
+    bodies.fetch(shown.clone().map(|at| &window.candidates[*at].chunk))?;
+    for at in shown {
         let candidate = &window.candidates[*at];
         let mut result = result(plan, candidate, &window.runs, &mut bodies)?;
         result.score = ranking.scores[*at];

@@ -21,6 +21,8 @@ mod keys;
 mod leases;
 /// How the database fares: how long statements take, plans, advice.
 mod monitor;
+/// The mode in which the database answers look-ups.
+pub mod retrieval;
 /// Statements about roots, and those that remove.
 mod roots;
 /// The last statements of a write.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use services::Postgres;
+use services::{Postgres, Redis};
 use tempfile::TempDir;
 
 use crate::support::client::{Client, place, places, results, wait_for};
@@ -212,4 +212,28 @@ async fn what_one_host_writes_another_finds_and_what_it_removes_is_gone_everywhe
     // Any host knows of the task, and its stream ends.
     let id = task["id"].as_str().unwrap();
     assert_eq!(one.server.task(id).await["state"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_host_has_computed_another_finds_in_the_shared_cache() {
+    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let (url, cache) = (postgres.database(), redis.url());
+    let (one, other) = (data_folder(), data_folder());
+    let environment = [("DATABASE_URL", url.as_str()), ("REDIS_URL", cache.as_str())];
+    let one = Process::serve_with(one.path(), &[], &environment).await;
+    let other = Process::serve_with(other.path(), &[], &environment).await;
+    one.started().await;
+    other.started().await;
+    let posted = other.post("/api/documents", json!([{"path": "a.md", "content": "turmeric root"}])).await;
+    assert_eq!(posted.json()["stored"], 1, "{}", posted.text());
+    agreed(&[&one, &other]).await;
+    let request = json!({"query": "turmeric"});
+    let computed = one.search("hybrid", request.clone()).await;
+    assert_eq!(places(&computed.json()), ["a.md:1"]);
+    // It goes to the shared cache behind the answer.
+    let held = async || redis.command(&["KEYS", "corsac:*:hybrid:*"]).starts_with("*1").then_some(());
+    wait_for("the answer in the shared cache", held).await;
+    let found = other.search("hybrid", request).await;
+    assert_eq!(found.header("cache-status"), "corsac; hit; detail=redis");
+    assert_eq!((&found.body, found.header("etag")), (&computed.body, computed.header("etag")));
 }

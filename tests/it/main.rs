@@ -16,6 +16,7 @@ mod outage;
 mod postgres;
 mod reload;
 mod requests;
+mod retrieval;
 mod runtime;
 mod search;
 mod status;

@@ -13,7 +13,7 @@ use crate::support::tree::Tree;
 const STRATEGIES: [&str; 4] = ["semantic", "syntax", "hybrid", "search"];
 
 /// Each name is defined in one file and used in others, so that "the definition first" means something.
-const FILES: &[(&str, &str)] = &[
+pub const FILES: &[(&str, &str)] = &[
     (
         "src/cache/store.rs",
         "//! Answers that are kept in memory.\n\npub struct CacheStore {\n    entries: Vec<(u64, String)>,\n}\n\n\

@@ -71,9 +71,17 @@ pub(super) enum Request {
     At(Cmd, Option<(String, u16)>),
 }
 
+/// Room for one connection.
+#[derive(Default)]
+struct Slot {
+    link: Option<Link>,
+    /// Counts the connections that were made here, so that only the broken one is given up, not the next.
+    number: u64,
+}
+
 pub(super) struct Connections {
     target: Target,
-    slots: Vec<Mutex<Option<Link>>>,
+    slots: Vec<Mutex<Slot>>,
     under_way: AtomicUsize,
     timeout: Duration,
 }
@@ -119,7 +127,7 @@ impl Connections {
 
     /// Open connections (one to a cluster counts once), and how many there may be.
     pub fn counts(&self) -> (u64, u64) {
-        let open = self.slots.iter().filter(|slot| slot.try_lock().is_ok_and(|link| link.is_some())).count();
+        let open = self.slots.iter().filter(|slot| slot.try_lock().is_ok_and(|slot| slot.link.is_some())).count();
         (open as u64, self.slots.len() as u64)
     }
 
@@ -163,7 +171,22 @@ impl Connections {
         let _under_way = UnderWay(&self.under_way);
         // As many connections as calls at once; while there is one call, there is one connection.
         let Some(slot) = self.slots.get(others.min(self.slots.len() - 1)) else { return Err(TierError::Unreachable) };
-        let exchange = async { self.link(slot).await?.send(request).await };
+        let exchange = async {
+            let (link, number, is_new) = self.link(slot).await?;
+            match link.send(&request).await {
+                // It was closed while nobody used it, by a restart or an idle time-out: that says nothing of now.
+                Err(error) if !is_new && classify(&error) == TierError::Unreachable => {
+                    {
+                        let mut slot = slot.lock().await;
+                        if slot.number == number {
+                            slot.link = None;
+                        }
+                    }
+                    self.link(slot).await?.0.send(&request).await
+                }
+                outcome => outcome,
+            }
+        };
         let error = match tokio::time::timeout(time, exchange).await {
             Ok(Ok(value)) => return redis::from_redis_value(value).map_err(|_| TierError::Garbage),
             Ok(Err(error)) => classify(&error),
@@ -171,16 +194,17 @@ impl Connections {
         };
         // What hung or broke is not used again; a cluster's connection mends itself, node by node.
         let broken = matches!(error, TierError::TimedOut | TierError::Unreachable | TierError::Garbage);
-        if broken && let Ok(mut link) = slot.try_lock() {
-            link.take_if(|link| matches!(link, Link::Single(_)) || error == TierError::Unreachable);
+        if broken && let Ok(mut slot) = slot.try_lock() {
+            slot.link.take_if(|link| matches!(link, Link::Single(_)) || error == TierError::Unreachable);
         }
         Err(error)
     }
 
-    async fn link(&self, slot: &Mutex<Option<Link>>) -> RedisResult<Link> {
+    /// Its number in the slot, and whether it was just made.
+    async fn link(&self, slot: &Mutex<Slot>) -> RedisResult<(Link, u64, bool)> {
         let mut slot = slot.lock().await;
-        if let Some(link) = &*slot {
-            return Ok(link.clone());
+        if let Some(link) = &slot.link {
+            return Ok((link.clone(), slot.number, false));
         }
         let patience = self.timeout.max(LEAST_BACKGROUND_TIMEOUT);
         let link = match &self.target {
@@ -193,13 +217,14 @@ impl Connections {
             }
             Target::Cluster { client, .. } => Link::Cluster(client.get_async_connection().await?),
         };
-        *slot = Some(link.clone());
-        Ok(link)
+        slot.link = Some(link.clone());
+        slot.number += 1;
+        Ok((link, slot.number, true))
     }
 }
 
 impl Link {
-    async fn send(self, request: Request) -> RedisResult<Value> {
+    async fn send(self, request: &Request) -> RedisResult<Value> {
         match (self, request) {
             (Self::Single(mut link), Request::Command(command) | Request::At(command, _)) => {
                 command.query_async(&mut link).await
@@ -213,13 +238,13 @@ impl Link {
                 command.query_async(&mut link).await
             }
             (Self::Cluster(mut link), Request::At(command, Some((host, port)))) => {
-                let node = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
-                link.route_command(command, node).await?.extract_error()
+                let node = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
+                link.route_command(command.clone(), RoutingInfo::SingleNode(node)).await?.extract_error()
             }
             (Self::Cluster(mut link), Request::Everywhere(command)) => {
                 let nodes = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
                 // Without a policy the answers come as a map from the node's address.
-                match link.route_command(command, nodes).await? {
+                match link.route_command(command.clone(), nodes).await? {
                     Value::Map(answers) => Ok(Value::Array(answers.into_iter().map(|(_, answer)| answer).collect())),
                     other => Ok(Value::Array(vec![other])),
                 }
@@ -280,6 +305,18 @@ mod tests {
         // RFC 8446, section 5.1: a handshake record, with the legacy version of a first hello.
         assert_eq!(first, [22, 3, 1]);
         assert_eq!(answer, Err(TierError::Unreachable));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_connection_that_a_restart_has_closed_costs_no_failure() {
+        let mut server = services::Redis::start();
+        let connections = Connections::new(&server.url(), 1, Duration::from_secs(30)).unwrap();
+        let ping = || connections.ask::<String>(Request::Command(redis::cmd("PING")));
+        assert_eq!(ping().await, Ok("PONG".to_owned()));
+        server.restart();
+        assert_eq!(ping().await, Ok("PONG".to_owned()));
+        server.kill();
+        assert_eq!(ping().await, Err(TierError::Unreachable));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -134,22 +134,28 @@ impl SharedTier {
 
     /// A restart can be over before anybody notices it; then the mark is another, or none.
     async fn notice_loss(&self, mark: Option<u64>) -> Result<(), TierError> {
-        if let Some(mark) = mark {
-            let before = self.mark.swap(mark, Ordering::Relaxed);
-            if before != 0 && before != mark {
-                count(&self.losses);
+        let mark = match mark {
+            Some(mark) => mark,
+            None => {
+                let mut random = [0; 8];
+                let _ = getrandom::fill(&mut random);
+                // A positive signed number, as Redis knows them.
+                let mark = (u64::from_le_bytes(random) >> 1).max(1);
+                let mut set = cmd("HSETNX");
+                set.arg(self.generations_key()).arg(MARK).arg(mark);
+                match self.connections.ask_patiently::<u64>(Request::Command(set)).await {
+                    Ok(1) => mark,
+                    // Another host was first, or there is no room; the next look tells.
+                    Ok(_) | Err(TierError::Full) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
             }
-            return Ok(());
+        };
+        let before = self.mark.swap(mark, Ordering::Relaxed);
+        if before != 0 && before != mark {
+            count(&self.losses);
         }
-        let mut random = [0; 8];
-        let _ = getrandom::fill(&mut random);
-        // Of two hosts one is first; the next look tells the other. A positive signed number, as Redis knows them.
-        let mut set = cmd("HSETNX");
-        set.arg(self.generations_key()).arg(MARK).arg((u64::from_le_bytes(random) >> 1).max(1));
-        match self.connections.ask_patiently::<u64>(Request::Command(set)).await {
-            Ok(_) | Err(TierError::Full) => Ok(()),
-            Err(error) => Err(error),
-        }
+        Ok(())
     }
 
     async fn listen(self: &Arc<Self>, cleared: &UnboundedSender<ClearedElsewhere>) {

@@ -53,7 +53,7 @@ async fn every_route_wants_its_scope_and_nothing_else_opens_it() {
     let keys = [key(&keyring, "search").await, key(&keyring, "index").await, key(&keyring, "admin").await];
     let server = server_with(|options| options.keyring = Some(keyring));
     for (route, wanted) in WANTED {
-        let path = route.replace('{', "").replace('}', "");
+        let path = route.replace(['{', '}'], "");
         // Whatever the method and the body: who may not come learns nothing of either.
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let reply = server.call(method.clone(), &path, &[], "").await;

@@ -14,14 +14,14 @@ use crate::query::{PatternProbe, PatternSyntax, RetrievalError};
 const SIZE_LIMIT: usize = 4 << 20;
 const NEST_LIMIT: u32 = 128;
 
-pub(super) struct Expression {
+pub(crate) struct Expression {
     regex: Regex,
     hir: Hir,
 }
 
 impl Expression {
     /// Compiles a probe's pattern, `^` and `$` at lines, `\r\n` and `\n` both as line ends.
-    pub(super) fn compile(probe: &PatternProbe) -> Result<Self, RetrievalError> {
+    pub(crate) fn compile(probe: &PatternProbe) -> Result<Self, RetrievalError> {
         if probe.pattern.is_empty() {
             return Err(RetrievalError::BadProbe("the pattern is empty; give at least one character".to_owned()));
         }
@@ -57,16 +57,16 @@ impl Expression {
     }
 
     /// Matches that are not empty, in order, at most `limit`.
-    pub(super) fn ranges(&self, text: &str, limit: usize) -> Vec<std::ops::Range<usize>> {
+    pub(crate) fn ranges(&self, text: &str, limit: usize) -> Vec<std::ops::Range<usize>> {
         self.regex.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty()).take(limit).collect()
     }
 
-    pub(super) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         Plan::of(&self.hir)
     }
 
     /// The first `wanted` lines (from 1) on which a match starts, each once.
-    pub(super) fn lines(&self, content: &str, wanted: usize, deadline: Instant) -> Result<Vec<u32>, RetrievalError> {
+    pub(crate) fn lines(&self, content: &str, wanted: usize, deadline: Instant) -> Result<Vec<u32>, RetrievalError> {
         let mut lines = Vec::new();
         // `line` is the number of the line that starts at `line_start`.
         let (mut line, mut line_start, mut from) = (1_u32, 0, 0);

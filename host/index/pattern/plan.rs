@@ -1,4 +1,4 @@
-//! Which trigrams a text must have for a regular expression to match: a necessary condition, so that
+//! Which strings, and so which trigrams, a text must have for a regular expression to match: a necessary condition, so that
 //! only few documents need verifying. After Cox, "Regular Expression Matching with a Trigram Index"
 //! (2012), simplified: sets of exact strings are carried through concatenations and kept small.
 
@@ -16,18 +16,19 @@ const MAX_CLASS: usize = 8;
 /// Longer strings add nothing to what their trigrams already demand.
 const MAX_LENGTH: usize = 256;
 
-/// A condition on the trigrams of a text.
+/// A condition on the folded strings of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// Any text may match.
     All,
-    Trigram(String),
+    /// The text has this string, folded as `trigram::fold` does it; never empty.
+    Literal(String),
     And(Vec<Plan>),
     Or(Vec<Plan>),
 }
 
 impl Plan {
-    pub(super) fn of(hir: &Hir) -> Self {
+    pub(crate) fn of(hir: &Hir) -> Self {
         let info = analyse(hir);
         match info.exact {
             Some(strings) => strings_plan(&strings),
@@ -36,20 +37,26 @@ impl Plan {
     }
 
     /// None when all documents match.
-    pub(super) fn query(&self, field: Field) -> Option<Box<dyn Query>> {
-        let join = |plans: &[Plan], occur: Occur| {
-            let clauses = plans.iter().filter_map(|plan| Some((occur, plan.query(field)?))).collect();
-            Some(Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>)
+    pub(in crate::index) fn query(&self, field: Field) -> Option<Box<dyn Query>> {
+        let join = |queries: Vec<Box<dyn Query>>, occur: Occur| {
+            let clauses = queries.into_iter().map(|query| (occur, query)).collect();
+            Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>
         };
-        match self {
-            Plan::All => None,
-            Plan::Trigram(text) => {
-                let term = TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic);
-                Some(Box::new(ConstScoreQuery::new(Box::new(term), 0.0)))
+        let trigram = |text: String| {
+            let term = TermQuery::new(Term::from_field_text(field, &text), IndexRecordOption::Basic);
+            Box::new(ConstScoreQuery::new(Box::new(term), 0.0)) as Box<dyn Query>
+        };
+        let demanded: Vec<Box<dyn Query>> = match self {
+            Plan::All => return None,
+            Plan::Literal(text) => trigram::of(text).into_iter().map(trigram).collect(),
+            Plan::And(plans) => plans.iter().filter_map(|plan| plan.query(field)).collect(),
+            // One branch that any text may match is enough for all.
+            Plan::Or(plans) => {
+                let branches: Option<Vec<_>> = plans.iter().map(|plan| plan.query(field)).collect();
+                return branches.map(|branches| join(branches, Occur::Should));
             }
-            Plan::And(plans) => join(plans, Occur::Must),
-            Plan::Or(plans) => join(plans, Occur::Should),
-        }
+        };
+        (!demanded.is_empty()).then(|| join(demanded, Occur::Must))
     }
 
     fn and(plans: Vec<Plan>) -> Self {
@@ -225,8 +232,8 @@ fn crossed(left: &[String], right: &[String]) -> Option<Vec<String>> {
 }
 
 fn strings_plan(strings: &[String]) -> Plan {
-    let all_of = |string: &String| Plan::and(trigram::of(string).into_iter().map(Plan::Trigram).collect());
-    Plan::or(strings.iter().map(all_of).collect())
+    let literal = |string: &String| if string.is_empty() { Plan::All } else { Plan::Literal(string.clone()) };
+    Plan::or(strings.iter().map(literal).collect())
 }
 
 #[cfg(test)]
@@ -235,14 +242,19 @@ mod tests {
 
     use super::*;
 
-    /// A plan in words: `abc bcd` for and, `(x | y)` for or, `*` for all.
+    /// A plan's trigrams in words: `abc bcd` for and, `(x | y)` for or, `*` for all.
     fn text(plan: &Plan) -> String {
-        let join = |plans: &[Plan], with: &str| plans.iter().map(text).collect::<Vec<_>>().join(with);
+        let texts = |plans: &[Plan]| plans.iter().map(text).collect::<Vec<_>>();
+        let all_of = |mut texts: Vec<String>| {
+            texts.retain(|text| text != "*");
+            if texts.is_empty() { "*".into() } else { texts.join(" ") }
+        };
         match plan {
             Plan::All => "*".into(),
-            Plan::Trigram(text) => text.clone(),
-            Plan::And(plans) => join(plans, " "),
-            Plan::Or(plans) => format!("({})", join(plans, " | ")),
+            Plan::Literal(text) => all_of(trigram::of(text)),
+            Plan::And(plans) => all_of(texts(plans)),
+            Plan::Or(plans) if texts(plans).contains(&"*".to_owned()) => "*".into(),
+            Plan::Or(plans) => format!("({})", texts(plans).join(" | ")),
         }
     }
 

@@ -7,7 +7,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 /// Stands for every cased character beyond ASCII: the regex engine's case folding has more pairs than
 /// lower-casing, and a stand-in can only add candidates, never lose one.
-const CASED: char = '\u{1}';
+pub(crate) const CASED: char = '\u{1}';
 
 /// The folded form of a character.
 pub(super) fn fold(char: char) -> char {

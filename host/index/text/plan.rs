@@ -13,7 +13,7 @@ use crate::index::tokenize::{self, Word};
 use crate::query::{RetrievalError, TermMatch, TextField, TextProbe};
 
 /// Distinct terms that a query uses; what comes later in a long text is left out.
-const MAX_TERMS: usize = 256;
+pub(crate) const MAX_TERMS: usize = 256;
 /// Used when the probe names no fields. The body counts most: the rarity of a term in a field of a few
 /// words is so high that a full weight drowns it (on CoSQA a weight of 2 for symbols costs .09 nDCG@10
 /// against .5). Title and path by analogy, as no judged collection here has them.
@@ -24,10 +24,16 @@ type Clauses = Vec<(Occur, Box<dyn Query>)>;
 
 /// None when the text has no terms.
 pub(super) fn query(reader: &TextReader, probe: &TextProbe) -> Result<Option<Box<dyn Query>>, RetrievalError> {
-    let planner = Planner { reader, probe, fields: weighted_fields(reader, probe)? };
-    if probe.fuzziness > 2 {
-        return Err(RetrievalError::BadProbe(format!("the fuzziness is {}; use 0, 1 or 2", probe.fuzziness)));
-    }
+    let field = |(field, weight): (TextField, f32)| {
+        let field = match field {
+            TextField::Body => reader.fields.body,
+            TextField::Title => reader.fields.title,
+            TextField::Symbol => reader.fields.symbol,
+            TextField::Path => reader.fields.path,
+        };
+        (field, weight)
+    };
+    let planner = Planner { reader, probe, fields: weights(probe)?.into_iter().map(field).collect() };
     let mut words = tokenize::words(&probe.text);
     words.truncate(MAX_TERMS);
     if words.is_empty() {
@@ -45,27 +51,25 @@ pub(super) fn filtered(query: Box<dyn Query>, filter: Box<dyn Query>) -> Box<dyn
     Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, filter)]))
 }
 
-fn weighted_fields(reader: &TextReader, probe: &TextProbe) -> Result<Vec<(Field, f32)>, RetrievalError> {
+/// The fields that count and their weights, after a look at what else can be wrong with a probe.
+pub(crate) fn weights(probe: &TextProbe) -> Result<Vec<(TextField, f32)>, RetrievalError> {
+    if probe.fuzziness > 2 {
+        return Err(RetrievalError::BadProbe(format!("the fuzziness is {}; use 0, 1 or 2", probe.fuzziness)));
+    }
+    if probe.mode == TermMatch::Phrase && probe.fuzziness > 0 {
+        let text = "a phrase cannot be fuzzy; set fuzziness to 0 or ask for all terms";
+        return Err(RetrievalError::BadProbe(text.to_owned()));
+    }
     let fields = match probe.fields.as_slice() {
         [] => &DEFAULT_FIELDS,
         fields => fields,
     };
-    fields
-        .iter()
-        .map(|(field, weight)| {
-            if !weight.is_finite() || *weight <= 0.0 {
-                let text = format!("a field's weight is {weight}; use a finite number above 0");
-                return Err(RetrievalError::BadProbe(text));
-            }
-            let field = match field {
-                TextField::Body => reader.fields.body,
-                TextField::Title => reader.fields.title,
-                TextField::Symbol => reader.fields.symbol,
-                TextField::Path => reader.fields.path,
-            };
-            Ok((field, *weight))
-        })
-        .collect()
+    match fields.iter().find(|(_, weight)| !weight.is_finite() || *weight <= 0.0) {
+        Some((_, weight)) => {
+            Err(RetrievalError::BadProbe(format!("a field's weight is {weight}; use a finite number above 0")))
+        }
+        None => Ok(fields.to_vec()),
+    }
 }
 
 struct Planner<'probe> {
@@ -144,10 +148,6 @@ impl Planner<'_> {
     }
 
     fn phrase(&self, words: &[Word]) -> Result<Box<dyn Query>, RetrievalError> {
-        if self.probe.fuzziness > 0 {
-            let text = "a phrase cannot be fuzzy; set fuzziness to 0 or ask for all terms";
-            return Err(RetrievalError::BadProbe(text.to_owned()));
-        }
         let parts: Vec<(usize, &str)> = words
             .iter()
             .flat_map(|word| &word.parts)

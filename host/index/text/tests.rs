@@ -37,7 +37,7 @@ fn probe(text: &str, mode: TermMatch) -> TextProbe {
 fn run(snapshot: &Snapshot, probe: TextProbe) -> Result<Vec<(String, f32)>, RetrievalError> {
     let deadline = Instant::now() + Duration::from_secs(3600);
     let hits = snapshot.probe(&Probe::Text(probe), &Scope::default(), deadline)?;
-    let chunks = snapshot.chunks(&hits.chunks);
+    let chunks = snapshot.chunks(&hits.chunks).unwrap();
     let paths = chunks.iter().map(|chunk| chunk.as_ref().unwrap().document.path.to_string());
     Ok(paths.zip(hits.scores.iter().copied()).collect())
 }

@@ -52,7 +52,7 @@ fn entry(sequence: u64, path: &str, vectors: &[Vec<f32>]) -> Arc<Entry> {
 }
 
 fn vectors(folder: &std::path::Path, catalogue: &Catalogue) -> Vectors {
-    Vectors { graph: Arc::new(Graph::open(folder, DIMENSION, catalogue).unwrap()), dimension: DIMENSION }
+    Vectors { graph: Arc::new(Graph::open(folder, DIMENSION, catalogue).unwrap()) }
 }
 
 #[test]

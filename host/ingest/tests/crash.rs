@@ -146,7 +146,7 @@ fn found(snapshot: &Snapshot, literal: &str) -> Vec<String> {
         limit: 100,
     });
     let hits = snapshot.probe(&probe, &Scope::default(), Instant::now() + Duration::from_secs(60)).unwrap();
-    let chunks = snapshot.chunks(&hits.chunks).into_iter().flatten();
+    let chunks = snapshot.chunks(&hits.chunks).unwrap().into_iter().flatten();
     chunks.map(|chunk| chunk.document.path.to_string()).collect()
 }
 

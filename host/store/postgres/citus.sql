@@ -3,3 +3,7 @@
 SELECT create_reference_table('roots');
 SELECT create_distributed_table('documents', 'shard');
 SELECT create_distributed_table('contents', 'shard', colocate_with => 'documents');
+-- What the retrieval mode `postgres` derives, beside its documents; terms have shards of their own.
+SELECT create_distributed_table('chunks', 'shard', colocate_with => 'documents');
+SELECT create_distributed_table('chunk_symbols', 'shard', colocate_with => 'documents');
+SELECT create_distributed_table('chunk_terms', 'shard', colocate_with => 'none');

@@ -100,11 +100,6 @@ impl Connections {
         Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), broken, monitor, away }
     }
 
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(super) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
@@ -146,6 +141,16 @@ impl Connections {
                 Ok(outcome) => return outcome.map_err(failure),
                 Err(_) => return Err(StoreError::Busy(format!("no answer within {} s", limit.as_secs()))),
             }
+        }
+    }
+
+    /// Does `work`, unless the server is known to be away or comes to be so.
+    pub(super) async fn unless_away<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+        let mut away = self.away.clone();
+        tokio::select! {
+            biased;
+            reason = gone(&mut away) => Err(reason),
+            outcome = work => Ok(outcome),
         }
     }
 

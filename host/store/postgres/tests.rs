@@ -59,7 +59,7 @@ fn database() -> String {
 
 /// Runs a statement as nobody's host.
 pub(super) async fn sql(store: &PostgresStore, statement: &'static str) {
-    sqlx::query(statement).execute(store.pool()).await.unwrap();
+    sqlx::query(statement).execute(store.connections.pool()).await.unwrap();
 }
 
 /// Until it holds; how long that takes is not judged.
@@ -314,7 +314,7 @@ async fn tables_can_be_distributed_by_shard() {
         "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
          WHERE a.attname = 'shard' AND c.relkind = 'r' ORDER BY 1",
     )
-    .fetch_all(store.pool())
+    .fetch_all(store.connections.pool())
     .await
     .unwrap();
     let mut sorted = distributed.clone();
@@ -327,7 +327,7 @@ async fn tables_can_be_distributed_by_shard() {
              WHERE a.attrelid = i.indrelid AND a.attname = 'shard' AND a.attnum = ANY(i.indkey::int2[]))",
     )
     .bind(&distributed)
-    .fetch_all(store.pool())
+    .fetch_all(store.connections.pool())
     .await
     .unwrap();
     assert!(without.is_empty(), "{without:?} are unique without the shard");
@@ -336,7 +336,7 @@ async fn tables_can_be_distributed_by_shard() {
          WHERE contype = 'f' AND (conrelid::regclass::text = ANY($1) OR confrelid::regclass::text = ANY($1))",
     )
     .bind(&distributed)
-    .fetch_one(store.pool())
+    .fetch_one(store.connections.pool())
     .await
     .unwrap();
     assert_eq!(foreign, 0);

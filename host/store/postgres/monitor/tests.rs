@@ -199,7 +199,7 @@ async fn the_store_s_own_indexes_are_enough_and_all_needed() {
         let options = PostgresOptions { slow_query: Duration::ZERO, ..PostgresOptions::new("a") };
         let store = PostgresStore::open(&url, options).await.unwrap();
         let run = async |sql: &str| {
-            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(store.pool()).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(store.connections.pool()).await.unwrap();
         };
         run("INSERT INTO documents SELECT i % 1024, i, 0, 'file-' || i, sha256(i::text::bytea), NULL, NULL, 0, 0, 1, '', i
                 FROM generate_series(1, 50000) AS i;
