@@ -100,6 +100,12 @@ impl Connections {
         Self { pool, own, max, timeout: options.pool_timeout, waiting: AtomicU32::new(0), broken, monitor, away }
     }
 
+    /// For tests with statements of their own.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub(super) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
