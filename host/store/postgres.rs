@@ -122,12 +122,6 @@ impl PostgresStore {
         })
     }
 
-    /// For tests with statements of their own; `call!` is the bounded way.
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &sqlx::PgPool {
-        self.connections.pool()
-    }
-
     /// Sets the largest text of one document.
     pub fn with_max_content_bytes(mut self, limit: u64) -> Self {
         self.max_content_bytes = limit;
