@@ -54,24 +54,29 @@ async fn fill(store: &dyn Portable) {
         };
         store.save_task(&task).await.unwrap();
     }
-    // More than a page, two hosts a second at its end.
-    let rows = (0..10_500).map(|number| HistoryRow {
-        host: format!("host {}", number % 2),
-        resolution: if number < 10_400 { Resolution::Minute } else { Resolution::Hour },
-        at: (number + 1) / 2,
-        figures: format!("{{\"n\": {number}}}"),
-        times: vec![0, 255],
-    });
-    store.record_history(&rows.collect::<Vec<_>>()).await.unwrap();
-}
-
-async fn history(store: &dyn Portable) -> Vec<HistoryRow> {
-    let mut all = Vec::new();
-    for resolution in [Resolution::Minute, Resolution::Hour] {
-        let range = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
-        all.extend(store.history(&range).await.unwrap());
+    for (id, created_at) in [("0a", 2), ("0b", 1)] {
+        let key = StoredKey {
+            id: id.into(),
+            name: "\u{fc}".into(),
+            digest: [7; 32],
+            scopes: "search".into(),
+            rate_per_minute: Some(u32::MAX),
+            created_at,
+            expires_at: None,
+        };
+        store.add_key(&key).await.unwrap();
     }
-    all
+    // More than a page, with two hosts at each begin.
+    let rows = (0..12_000).map(|row| HistoryRow {
+        host: format!("host {}", row % 2),
+        resolution: Resolution::Minute,
+        at: 60 * (row / 2),
+        figures: format!("{{\"row\": {row}}}"),
+        times: vec![0, row as u8],
+    });
+    let hour =
+        HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
+    store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
 }
 
 async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
@@ -80,8 +85,11 @@ async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
     assert_eq!(one.counts().await.unwrap(), two.counts().await.unwrap());
     assert_eq!(one.last_sequence().await.unwrap(), two.last_sequence().await.unwrap());
     assert_eq!(one.tasks(10).await.unwrap(), two.tasks(10).await.unwrap());
-    let past = history(one).await;
-    assert_eq!((past.len(), &past), (10_500, &history(two).await));
+    assert_eq!(one.keys().await.unwrap(), two.keys().await.unwrap());
+    for resolution in RESOLUTIONS {
+        let all = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
+        assert_eq!(one.history(&all).await.unwrap(), two.history(&all).await.unwrap());
+    }
     for root in [0, 1, 2] {
         assert_eq!(one.fingerprints(root).await.unwrap(), two.fingerprints(root).await.unwrap());
     }
@@ -96,6 +104,7 @@ async fn a_copy_there_and_back_is_the_same() {
     let (moved, was_there) = copy(&*first, &*there, &|count| copied.store(count, Ordering::Relaxed)).await.unwrap();
     // 600 and 3 written; 2 removed, then the 120 of root one.
     assert_eq!((moved.documents, moved.tombstones, moved.roots, moved.tasks), (481, 122, 2, 2));
+    assert_eq!((moved.keys, moved.history), (2, 12_001));
     assert_eq!((moved.last_sequence, was_there), (725, false));
     assert_eq!(copied.into_inner(), 603);
     assert_same(&*first, &*there).await;

@@ -224,10 +224,7 @@ async fn delete(connection: &mut PgConnection, documents: &[i64], sums: &mut Sum
         for (field, column) in ["body_terms", "title_terms", "symbol_terms", "path_terms"].into_iter().enumerate() {
             sums.terms[field] -= i64::from(row.try_get::<i32, _>(column)?);
         }
-        for (key, counts) in terms::entries(row.try_get("profile")?) {
-            let (_, frequencies) = sums.frequencies.entry(key).or_default();
-            frequencies.iter_mut().zip(counts).for_each(|(sum, count)| *sum -= i64::from(count > 0));
-        }
+        sums.count(row.try_get("profile")?, -1);
     }
     sqlx::query("DELETE FROM chunk_symbols WHERE sequence = ANY($1)").bind(&sequences).execute(connection).await?;
     Ok(())
@@ -241,13 +238,22 @@ impl Sums {
             self.chunks += 1;
             self.vectors += i64::from(chunk.embedding.is_some());
             self.terms.iter_mut().zip(chunk.terms.lengths).for_each(|(sum, length)| *sum += i64::from(length));
-            for (text, term) in &chunk.terms.terms {
-                let (name, frequencies) = self.frequencies.entry(terms::key(text)).or_default();
+            for text in chunk.terms.terms.keys() {
+                let (name, _) = self.frequencies.entry(terms::key(text)).or_default();
                 if name.is_empty() {
                     name.clone_from(text);
                 }
-                frequencies.iter_mut().zip(term.counts).for_each(|(sum, count)| *sum += i64::from(count > 0));
             }
+            // By the profile, as `delete` does it: where two terms share a key, both are counted as one.
+            self.count(&chunk.profile, 1);
+        }
+    }
+
+    /// Counts a chunk's terms once more, or once less.
+    fn count(&mut self, profile: &[u8], sign: i64) {
+        for (key, counts) in terms::entries(profile) {
+            let (_, frequencies) = self.frequencies.entry(key).or_default();
+            frequencies.iter_mut().zip(counts).for_each(|(sum, count)| *sum += sign * i64::from(count > 0));
         }
     }
 }
