@@ -178,12 +178,14 @@ async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCo
     bar.finish_and_clear();
     let (what, was_there) = copied?;
     println!(
-        "{}: {} documents, {} tombstones, {} roots, {} tasks, up to change {}; both stores have the same contents, {}",
+        "{}: {} documents, {} tombstones, {} roots, {} tasks, {} API keys, {} rows of history, up to change {}; both stores have the same contents, {}",
         if was_there { "nothing to copy" } else { "copied" },
         what.documents,
         what.tombstones,
         what.roots,
         what.tasks,
+        what.keys,
+        what.history,
         what.last_sequence,
         what.digest
     );

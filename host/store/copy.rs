@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{DocumentStore, StoreError, Task};
+use super::{DocumentStore, HistoryRange, HistoryRow, HistoryStore, KeyStore, Resolution, StoreError, StoredKey, Task};
 
 /// A root as it is stored, also a removed one.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub enum Target {
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
 #[async_trait]
-pub trait Portable: DocumentStore {
+pub trait Portable: DocumentStore + HistoryStore + KeyStore {
     /// All of them, by id, with the posted one.
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
 
@@ -69,6 +69,11 @@ pub trait Portable: DocumentStore {
 /// Documents a page at most.
 pub(super) const PAGE_ROWS: i64 = 256;
 
+/// Rows of history a page at most.
+const HISTORY_ROWS: u32 = 10_000;
+
+const RESOLUTIONS: [Resolution; 2] = [Resolution::Minute, Resolution::Hour];
+
 /// What there is in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
@@ -76,6 +81,9 @@ pub struct Inventory {
     pub documents: u64,
     pub tombstones: u64,
     pub tasks: u64,
+    pub keys: u64,
+    /// Rows of it.
+    pub history: u64,
     pub last_sequence: u64,
     /// blake3 over all of it.
     pub digest: String,
@@ -132,6 +140,17 @@ pub async fn copy(
     for task in &tasks {
         to.save_task(task).await?;
     }
+    let keys = from.keys().await?;
+    seen.keys(&keys);
+    copy_keys(&keys, to).await?;
+    for resolution in RESOLUTIONS {
+        let mut at = i64::MIN;
+        while let Some((rows, next)) = history_page(from, resolution, at).await? {
+            seen.history(&rows);
+            to.record_history(&rows).await?;
+            at = next;
+        }
+    }
     let source_has = seen.finish(last_sequence);
     if from.last_sequence().await? != last_sequence {
         return Err(CopyError::SourceChanged);
@@ -145,7 +164,21 @@ pub async fn copy(
     }
 }
 
-/// Reads all that a store has.
+/// API keys, beside those that the target has: whoever set it up may have made some. Not in the inventory for that.
+async fn copy_keys(keys: &[StoredKey], to: &dyn Portable) -> Result<(), StoreError> {
+    let there = to.keys().await?;
+    for key in keys {
+        if there.contains(key) {
+            continue;
+        }
+        // From a copy that was interrupted, and changed since.
+        to.remove_key(&key.id).await?;
+        to.add_key(key).await?;
+    }
+    Ok(())
+}
+
+/// Reads all that a store has, but for its keys.
 pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
     let last_sequence = store.last_sequence().await?;
     let mut seen = Taking::default();
@@ -158,11 +191,36 @@ pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
         seen.documents(&page);
     }
     seen.tasks(&all_tasks(store).await?);
+    seen.keys(&store.keys().await?);
+    for resolution in RESOLUTIONS {
+        let mut at = i64::MIN;
+        while let Some((rows, next)) = history_page(store, resolution, at).await? {
+            seen.history(&rows);
+            at = next;
+        }
+    }
     Ok(seen.finish(last_sequence))
 }
 
 async fn all_tasks(store: &dyn Portable) -> Result<Vec<Task>, StoreError> {
     store.tasks(i32::MAX.cast_unsigned()).await
+}
+
+/// Rows that begin from `at` on, and where the next page begins. A page ends between two begins: many hosts may have
+/// a row for each, but not as many as a page has.
+async fn history_page(
+    store: &dyn Portable,
+    resolution: Resolution,
+    at: i64,
+) -> Result<Option<(Vec<HistoryRow>, i64)>, StoreError> {
+    let range = HistoryRange { resolution, from: at, until: i64::MAX, host: None, limit: HISTORY_ROWS };
+    let mut rows = store.history(&range).await?;
+    let Some(last) = rows.last().map(|row| row.at) else { return Ok(None) };
+    if rows.len() < HISTORY_ROWS as usize {
+        return Ok(Some((rows, last + 1)));
+    }
+    rows.retain(|row| row.at < last);
+    Ok(Some((rows, last)))
 }
 
 /// An inventory that is being taken. Every row is preceded by its length, so that no two inventories read the same.
@@ -196,6 +254,19 @@ impl Taking {
     fn tasks(&mut self, tasks: &[Task]) {
         self.inventory.tasks += tasks.len() as u64;
         tasks.iter().for_each(|task| self.take(format!("{task:?}").as_bytes()));
+    }
+
+    fn keys(&mut self, keys: &[StoredKey]) {
+        self.inventory.keys += keys.len() as u64;
+        keys.iter().for_each(|key| self.take(format!("{key:?}").as_bytes()));
+    }
+
+    fn history(&mut self, rows: &[HistoryRow]) {
+        self.inventory.history += rows.len() as u64;
+        for HistoryRow { host, resolution, at, figures, times } in rows {
+            self.take(format!("{:?}", (host, resolution, at, figures)).as_bytes());
+            self.take(times);
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) {

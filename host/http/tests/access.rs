@@ -21,7 +21,7 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 18] = [
+const WANTED: [(&str, Option<Scope>); 19] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/keys", Some(Scope::Admin)),
     ("/api/keys/{id}", Some(Scope::Admin)),
@@ -32,6 +32,7 @@ const WANTED: [(&str, Option<Scope>); 18] = [
     ("/api/search/health", Some(Scope::Search)),
     ("/api/search/index", Some(Scope::Index)),
     ("/api/search/performance", Some(Scope::Search)),
+    ("/api/search/performance/history", Some(Scope::Admin)),
     ("/api/search/stats", Some(Scope::Search)),
     ("/api/search/{strategy}", Some(Scope::Search)),
     ("/api/tasks", Some(Scope::Index)),

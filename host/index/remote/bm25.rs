@@ -104,7 +104,7 @@ mod tests {
         near(score(&[("alpha", 2.0)], [0.5, 0.0, 0.0, 0.0], false), 2.037_206);
         near(score(&[("alpha", 1.0)], [0.0, 1.0, 1.0, 1.0], false), 0.0);
         // ln(1 + 5.5 / 5.5) = 0.693147; 2.2 / 2.2 = 1.
-        near(score(&[("alpha", 1.0), ("beta", 1.0)], [1.0; 4], false), 2.037_206 + 0.693_147);
+        near(score(&[("alpha", 1.0), ("beta", 1.0)], [1.0; 4], false), 2.037_206 + std::f32::consts::LN_2);
         // Both once: (1.481605 + 0.693147) · 1.
         near(score(&[("alpha", 1.0), ("beta", 1.0)], [1.0; 4], true), 2.174_752);
         near(score(&[("alpha", 1.0), ("absent", 1.0)], [1.0; 4], true), 0.0);

@@ -8,7 +8,7 @@ use services::{Postgres, PostgresKind};
 
 use super::*;
 use crate::store::conformance::text;
-use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, TaskKind, TaskState};
+use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, StoredKey, TaskKind, TaskState};
 
 async fn sqlite(folder: &tempfile::TempDir, name: &str) -> Arc<dyn Portable> {
     Arc::new(SqliteStore::open(&folder.path().join(name)).await.unwrap())
@@ -54,6 +54,57 @@ async fn fill(store: &dyn Portable) {
         };
         store.save_task(&task).await.unwrap();
     }
+    for (id, created_at) in [("0a", 2), ("0b", 1)] {
+        let key = StoredKey {
+            id: id.into(),
+            name: "\u{fc}".into(),
+            digest: [7; 32],
+            scopes: "search".into(),
+            rate_per_minute: Some(u32::MAX),
+            created_at,
+            expires_at: None,
+        };
+        store.add_key(&key).await.unwrap();
+    }
+    // More than a page, with two hosts at each begin.
+    let rows = (0..12_000).map(|row| HistoryRow {
+        host: format!("host {}", row % 2),
+        resolution: Resolution::Minute,
+        at: 60 * (row / 2),
+        figures: format!("{{\"row\": {row}}}"),
+        times: vec![0, row as u8],
+    });
+    let hour =
+        HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
+    store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
+}
+
+fn key(id: &str, name: &str) -> StoredKey {
+    StoredKey {
+        id: id.into(),
+        name: name.into(),
+        digest: [7; 32],
+        scopes: "search,index".into(),
+        rate_per_minute: Some(60),
+        created_at: 1_700_000_000,
+        expires_at: None,
+    }
+}
+
+/// Also what an interrupted copy left, and beside what the target has of its own.
+#[tokio::test]
+async fn keys_go_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = sqlite(&folder, "source").await;
+    for name in ["a", "b"] {
+        source.add_key(&key(name, name)).await.unwrap();
+    }
+    for target in [sqlite(&folder, "target").await, postgres().await] {
+        target.add_key(&key("a", "an earlier name")).await.unwrap();
+        target.add_key(&key("own", "own")).await.unwrap();
+        copy(&*source, &*target, &|_| ()).await.unwrap();
+        assert_eq!(target.keys().await.unwrap(), [key("a", "a"), key("b", "b"), key("own", "own")]);
+    }
 }
 
 async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
@@ -62,6 +113,11 @@ async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
     assert_eq!(one.counts().await.unwrap(), two.counts().await.unwrap());
     assert_eq!(one.last_sequence().await.unwrap(), two.last_sequence().await.unwrap());
     assert_eq!(one.tasks(10).await.unwrap(), two.tasks(10).await.unwrap());
+    assert_eq!(one.keys().await.unwrap(), two.keys().await.unwrap());
+    for resolution in RESOLUTIONS {
+        let all = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
+        assert_eq!(one.history(&all).await.unwrap(), two.history(&all).await.unwrap());
+    }
     for root in [0, 1, 2] {
         assert_eq!(one.fingerprints(root).await.unwrap(), two.fingerprints(root).await.unwrap());
     }
@@ -76,6 +132,7 @@ async fn a_copy_there_and_back_is_the_same() {
     let (moved, was_there) = copy(&*first, &*there, &|count| copied.store(count, Ordering::Relaxed)).await.unwrap();
     // 600 and 3 written; 2 removed, then the 120 of root one.
     assert_eq!((moved.documents, moved.tombstones, moved.roots, moved.tasks), (481, 122, 2, 2));
+    assert_eq!((moved.keys, moved.history), (2, 12_001));
     assert_eq!((moved.last_sequence, was_there), (725, false));
     assert_eq!(copied.into_inner(), 603);
     assert_same(&*first, &*there).await;

@@ -479,7 +479,7 @@ async fn many_vectors_are_found_by_the_graph() {
         engine.begin_writing().unwrap();
         for page in (1..=count).collect::<Vec<_>>().chunks(1000) {
             let change = |number: &usize| {
-                let folder = if number % 50 == 0 { "rare" } else { "common" };
+                let folder = if number.is_multiple_of(50) { "rare" } else { "common" };
                 engine.prepare(version(*number as u64, *number as u64, &format!("{folder}/{number}"), &text(*number)))
             };
             engine.apply(page.iter().map(change).collect()).unwrap();
