@@ -129,7 +129,7 @@ impl App {
         let (index, ingest) = follow(&store, shared, &data, settings, tree.as_deref()).await?;
         let runtime = start_runtime(settings, &data).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
-        let cache = cache::open(settings, &data).await?;
+        let cache = cache::open(settings, store.identity().await?.as_deref(), &data).await?;
         let metrics = Arc::<Metrics>::default();
         let host = store::host(&data)?;
         let history = settings.telemetry.history.then(|| {

@@ -13,8 +13,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// File of the data folder's own name.
 const NAME: &str = "name";
 
-/// Opens the cache. A Redis that is away does not hold up the start for more than a second.
-pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Cache, AppError> {
+/// Opens the cache. `database` is the identity of the one that hosts share. A Redis that is away does not hold up the
+/// start for more than a second.
+pub(super) async fn open(settings: &Settings, database: Option<&str>, data: &Path) -> Result<Cache, AppError> {
     let shared = match &settings.redis.url {
         None => None,
         Some(url) => {
@@ -22,7 +23,7 @@ pub(super) async fn open(settings: &Settings, data: &Path) -> Result<Cache, AppE
             let options = SharedOptions {
                 max_connections: redis.max_connections as usize,
                 timeout: Duration::from_millis(redis.timeout_ms),
-                prefix: prefix(settings, data)?,
+                prefix: prefix(settings, database, data)?,
                 compression_threshold: usize::try_from(redis.compression_threshold_bytes).unwrap_or(usize::MAX),
                 poll: POLL,
             };
@@ -46,17 +47,14 @@ pub(super) fn warming(settings: &Settings) -> (usize, Duration) {
     (wanted, Duration::from_secs(settings.cache.warm_period_seconds))
 }
 
-/// Hosts that answer from the same documents share answers, others must not: an answer's key has the
-/// number of the last change in it, and every database counts from one. With a database that hosts share
-/// it is named by its address, without user and password; else by a name of the data folder's own.
-fn prefix(settings: &Settings, data: &Path) -> Result<String, AppError> {
-    let documents = match &settings.database.url {
-        Some(url) => {
-            let url = url.expose();
-            let address = url.split_once("://").map_or(url, |(_, rest)| rest);
-            let address = address.split(['?', '#']).next().unwrap_or(address);
-            let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
-            blake3::hash(address.as_bytes()).to_hex()[..12].to_owned()
+/// Hosts that answer from the same documents in the same way share answers, others must not: an answer's key has the
+/// number of the last change in it, and every database counts from one. A database that hosts share has an identity;
+/// else the data folder has a name of its own.
+fn prefix(settings: &Settings, database: Option<&str>, data: &Path) -> Result<String, AppError> {
+    let documents = match database {
+        Some(identity) => {
+            let mode = format!("{identity} {:?}", settings.index.retrieval);
+            blake3::hash(mode.as_bytes()).to_hex()[..12].to_owned()
         }
         None => own_name(data)?,
     };
@@ -92,25 +90,22 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::config::Secret;
-
-    fn of(database: Option<&str>, data: &Path) -> String {
-        let mut settings = Settings::default();
-        settings.database.url = database.map(Secret::new);
-        prefix(&settings, data).unwrap()
-    }
+    use crate::config::RetrievalMode;
 
     #[test]
     fn who_answers_from_the_same_documents_shares_and_nobody_else() {
         let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        assert_eq!(of(None, one.path()), of(None, one.path()));
-        assert_ne!(of(None, one.path()), of(None, two.path()));
-        let before = of(None, two.path());
+        let mut settings = Settings::default();
+        let of = |settings: &Settings, database: Option<&str>, data: &Path| prefix(settings, database, data).unwrap();
+        assert_eq!(of(&settings, None, one.path()), of(&settings, None, one.path()));
+        assert_ne!(of(&settings, None, one.path()), of(&settings, None, two.path()));
+        let before = of(&settings, None, two.path());
         rename(two.path()).unwrap();
-        assert_ne!(of(None, two.path()), before);
-        let a = of(Some("postgres://user:secret@db:5432/corsac"), one.path());
-        assert_eq!(a, of(Some("postgres://other:p@ss@db:5432/corsac?sslmode=require"), two.path()));
-        assert_ne!(a, of(Some("postgres://user:secret@db:5432/other"), one.path()));
-        assert!(!a.contains("secret"));
+        assert_ne!(of(&settings, None, two.path()), before);
+        let shared = of(&settings, Some("a"), one.path());
+        assert_eq!(shared, of(&settings, Some("a"), two.path()));
+        assert_ne!(shared, of(&settings, Some("b"), one.path()));
+        settings.index.retrieval = RetrievalMode::Postgres;
+        assert_ne!(shared, of(&settings, Some("a"), one.path()));
     }
 }
