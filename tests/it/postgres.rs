@@ -139,7 +139,7 @@ fn what_cannot_be_copied_or_opened_is_told_without_passwords() {
     for (from, to, message) in [
         (path, "sqlite:unused", "there is no store at"),
         ("env:NOT_THERE", path, "NOT_THERE is not set"),
-        ("postgres://a:hunter2@127.0.0.1:port/b", path, "not of the form"),
+        ("postgres://a:hunter2@127.0.0.1:port/b", path, "cannot be read: it is like"),
     ] {
         let (code, _, errors) = run(&mut corsac(["store", "copy", from, to]));
         assert!(code != 0 && errors.contains(message) && !errors.contains("hunter2"), "{errors}");
