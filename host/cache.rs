@@ -132,6 +132,12 @@ struct Stored {
     kept_until: Instant,
 }
 
+impl Stored {
+    fn is_fresh(&self) -> bool {
+        Instant::now() < self.fresh_until
+    }
+}
+
 struct ByNamespace;
 
 impl Expiry<Key, Stored> for ByNamespace {
@@ -209,7 +215,7 @@ impl Cache {
             tokio::spawn(async move {
                 while let Some(namespace) = elsewhere.recv().await {
                     let Some(inner) = weak.upgrade() else { return };
-                    inner.clear(namespace.as_deref()).await;
+                    inner.remove(&inner.outdate(namespace.as_deref())).await;
                 }
             });
         }
@@ -221,7 +227,7 @@ impl Cache {
     pub async fn get(&self, namespace: &str, digest: Digest) -> Option<Entry> {
         let namespace = self.inner.namespace(namespace);
         let stored = self.inner.lookup(&namespace, digest).await?;
-        if Instant::now() >= stored.fresh_until {
+        if !stored.is_fresh() {
             return None;
         }
         count(&namespace.hits);
@@ -231,7 +237,7 @@ impl Cache {
     /// Whether a key is in process and fresh; counts nothing.
     pub async fn holds(&self, namespace: &str, digest: Digest) -> bool {
         let namespace = self.inner.namespace(namespace);
-        self.inner.lookup(&namespace, digest).await.is_some_and(|stored| Instant::now() < stored.fresh_until)
+        self.inner.lookup(&namespace, digest).await.is_some_and(|stored| stored.is_fresh())
     }
 
     /// Changes whenever the shared tier has come back, perhaps without what it had.
@@ -242,12 +248,20 @@ impl Cache {
     /// Forgets a namespace, or with none everything, here and in the shared tier; other hosts are told.
     /// What is being computed at that moment reaches its callers but is not kept.
     pub async fn clear(&self, namespace: Option<&str>) -> Cleared {
-        // First the shared tier, so that what is cleared here is not fetched from there again.
-        let shared = match &self.inner.shared {
-            Some(shared) => shared.clear(namespace).await,
-            None => Default::default(),
+        // First the shared tier, so that what is cleared here is not fetched from there again; and both before
+        // anything is waited for, because whoever clears may be gone before the rest is done.
+        let inner = &self.inner;
+        if let Some(shared) = &inner.shared {
+            shared.outdate(namespace);
+        }
+        let outdated = inner.outdate(namespace);
+        let telling = async {
+            match &inner.shared {
+                Some(shared) => shared.tell().await,
+                None => Default::default(),
+            }
         };
-        let entries = self.inner.clear(namespace).await;
+        let (shared, entries) = futures::future::join(telling, inner.remove(&outdated)).await;
         Cleared { entries, shared: shared.entries, hosts: shared.hosts }
     }
 
@@ -275,18 +289,20 @@ impl Inner {
         self.entries.get(&key).await
     }
 
-    /// In process only; the number of live entries that were dropped.
-    async fn clear(&self, namespace: Option<&str>) -> u64 {
-        let numbers: Vec<u32> = {
-            let namespaces = self.namespaces.read();
-            let chosen = namespaces.iter().filter(|(name, _)| namespace.is_none_or(|wanted| wanted == name.as_ref()));
-            chosen
-                .map(|(_, namespace)| {
-                    namespace.epoch.fetch_add(1, Ordering::AcqRel);
-                    namespace.number
-                })
-                .collect()
-        };
+    /// Nothing that is in process now is found any more; the numbers of the namespaces that this is about.
+    fn outdate(&self, namespace: Option<&str>) -> Vec<u32> {
+        let namespaces = self.namespaces.read();
+        let chosen = namespaces.iter().filter(|(name, _)| namespace.is_none_or(|wanted| wanted == name.as_ref()));
+        chosen
+            .map(|(_, namespace)| {
+                namespace.epoch.fetch_add(1, Ordering::AcqRel);
+                namespace.number
+            })
+            .collect()
+    }
+
+    /// Makes room in process; the number of live entries that were dropped.
+    async fn remove(&self, numbers: &[u32]) -> u64 {
         let doomed: Vec<Key> =
             self.entries.iter().map(|(key, _)| *key).filter(|key| numbers.contains(&key.namespace)).collect();
         let mut cleared = 0;

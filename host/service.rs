@@ -145,7 +145,9 @@ impl Inner {
         stages.end("admit");
 
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
-        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, within));
+        // Of the whole, the wait for a turn included: else one that came late would have no time left for the rest.
+        let deadline = stages.began + within;
+        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, deadline));
         let span =
             debug_span!("strategy", plugin = plan.strategy.label(), hits = field::Empty, degraded = field::Empty);
         let proposing = plan.strategy.propose(&plan.request.query, probes.clone());

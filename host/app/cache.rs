@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_secs(1);
 const NAME: &str = "name";
 
 /// Opens the cache. `database` is the identity of the one that hosts share. A Redis that is away does not hold up the
-/// start for more than a second.
+/// start for more than a second, or than one call may take.
 pub(super) async fn open(settings: &Settings, database: Option<&str>, data: &Path) -> Result<Cache, AppError> {
     let shared = match &settings.redis.url {
         None => None,

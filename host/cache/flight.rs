@@ -68,7 +68,7 @@ impl Cache {
     {
         let namespace = self.inner.namespace(namespace);
         if let Some(stored) = self.inner.lookup(&namespace, digest).await {
-            if Instant::now() < stored.fresh_until {
+            if stored.is_fresh() {
                 count(&namespace.hits);
                 return Ok((stored.entry, Source::Hit));
             }
@@ -87,6 +87,10 @@ impl Cache {
         F: Future<Output = Result<Computed, E>> + Send + 'static,
     {
         let namespace = self.inner.namespace(namespace);
+        if self.inner.lookup(&namespace, digest).await.is_some_and(|stored| !stored.is_fresh()) {
+            self.inner.refresh(&namespace, digest, compute);
+            return Ok(Source::Stale);
+        }
         let (_, source) = Box::pin(self.inner.fly(&namespace, digest, compute, Reason::Warming)).await?;
         if source == Source::Miss {
             count(&namespace.warmed);
@@ -104,7 +108,7 @@ impl Cache {
         let mut fetched = 0;
         for (digest, value) in digests.iter().zip(shared.get_many(&keys).await) {
             let Some(stored) = value.and_then(|value| inner.stored(&namespace, value)) else { continue };
-            if stored.fresh_until > Instant::now() {
+            if stored.is_fresh() {
                 inner.entries.insert(Key { namespace: namespace.number, epoch, digest: *digest }, stored).await;
                 count(&namespace.warmed);
                 fetched += 1;
@@ -165,8 +169,7 @@ impl Inner {
                     Err(_away) => None,
                 };
                 if let Some(stored) = found.and_then(|value| self.stored(namespace, value)) {
-                    let fresh = stored.fresh_until > Instant::now();
-                    led = Some(if fresh { Source::Shared } else { Source::Stale });
+                    led = Some(if stored.is_fresh() { Source::Shared } else { Source::Stale });
                     return Ok(stored);
                 }
             }
@@ -174,30 +177,20 @@ impl Inner {
             if reason == Reason::Asked {
                 count(&namespace.misses);
             }
-            let began = Instant::now();
-            let computed = compute.as_mut().await.map_err(Unstored::Failed)?;
-            namespace.took(began.elapsed());
-            let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
-            if !computed.keep || cleared_meanwhile {
-                return Err(Unstored::NotKept(computed.entry));
-            }
-            Ok(self.keep(namespace, computed.entry, shared, lock))
+            self.make(namespace, epoch, compute.as_mut(), shared, lock).await
         };
         let landed = self.entries.try_get_with(key, flight).await;
-        let source = match led {
-            None => {
-                count(&namespace.coalesced);
-                Source::Coalesced
-            }
-            Some(source) => source,
-        };
+        let source = led.unwrap_or(Source::Coalesced);
         match source {
-            Source::Shared if reason == Reason::Asked => count(&namespace.shared),
-            Source::Stale => {
-                count(&namespace.stale);
-                self.refresh(namespace, digest, compute);
-            }
+            _ if reason == Reason::Warming => {}
+            Source::Coalesced => count(&namespace.coalesced),
+            Source::Shared => count(&namespace.shared),
+            Source::Stale => count(&namespace.stale),
+            // A miss was counted when it began.
             _ => {}
+        }
+        if source == Source::Stale {
+            self.refresh(namespace, digest, compute);
         }
         match landed {
             Ok(stored) => Ok((stored.entry, source)),
@@ -236,7 +229,7 @@ impl Inner {
                 && let Ok(value) = shared.get(shared_key).await
             {
                 let stored = value.and_then(|value| inner.stored(&namespace, value));
-                if let Some(stored) = stored.filter(|stored| stored.fresh_until > Instant::now()) {
+                if let Some(stored) = stored.filter(Stored::is_fresh) {
                     inner.entries.insert(key, stored).await;
                     return;
                 }
@@ -247,15 +240,13 @@ impl Inner {
                     Claim::Lost => return tokio::time::sleep(LONGEST_POLL).await,
                 }
             }
-            let began = Instant::now();
-            match compute.await {
-                Ok(computed) if computed.keep && namespace.epoch.load(Ordering::Acquire) == epoch => {
-                    namespace.took(began.elapsed());
-                    let stored = inner.keep(&namespace, computed.entry, shared, lock);
+            match inner.make(&namespace, epoch, compute, shared, lock).await {
+                Ok(stored) => {
                     inner.entries.insert(key, stored).await;
                     count(&namespace.refreshed);
                 }
-                _ => tokio::time::sleep(REFRESH_PAUSE).await,
+                // The lock is free by now: another host may do better.
+                Err(_) => tokio::time::sleep(REFRESH_PAUSE).await,
             }
         };
         tokio::spawn(refreshing.instrument(span));
@@ -301,21 +292,29 @@ impl Inner {
         None
     }
 
-    /// An entry that was just computed, as it is kept here; the shared tier gets it in the background.
-    fn keep(
+    /// Computes an entry; gives it as it is kept here, and to the shared tier in the background.
+    async fn make<E>(
         &self,
         namespace: &Arc<Namespace>,
-        entry: Entry,
+        epoch: u32,
+        compute: impl Future<Output = Result<Computed, E>>,
         shared: Option<(&Arc<SharedTier>, SharedKey)>,
         lock: Option<Lock>,
-    ) -> Stored {
+    ) -> Result<Stored, Unstored<E>> {
+        let began = Instant::now();
+        let Computed { entry, keep } = compute.await.map_err(Unstored::Failed)?;
+        namespace.took(began.elapsed());
+        let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
+        if !keep || cleared_meanwhile {
+            return Err(Unstored::NotKept(entry));
+        }
         let grace = self.grace(namespace);
         if let Some((shared, key)) = shared {
             let fresh_until = unix_ms() + namespace.lifetime.as_millis() as u64;
             shared.put_later(key, Value { entry: entry.clone(), fresh_until }, namespace.lifetime + grace, lock);
         }
         let fresh_until = Instant::now() + namespace.lifetime;
-        Stored { entry, namespace: namespace.clone(), fresh_until, kept_until: fresh_until + grace }
+        Ok(Stored { entry, namespace: namespace.clone(), fresh_until, kept_until: fresh_until + grace })
     }
 
     /// A value of the shared tier, as it is kept here; none when it is past its grace. The clocks of hosts

@@ -17,7 +17,7 @@ mod value;
 /// The background work: looks, generations, messages of other hosts.
 mod watch;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -65,8 +65,8 @@ pub struct SharedTier {
     options: SharedOptions,
     /// When each namespace was last cleared; part of the keys, so what was before is not found any more.
     generations: RwLock<HashMap<String, u64>>,
-    /// Namespaces that were cleared here and that the tier has not been told of yet.
-    owed: Mutex<BTreeSet<String>>,
+    /// Namespaces that were cleared here and that the tier has not been told of yet, with their generations.
+    owed: Mutex<BTreeMap<String, u64>>,
     /// What Redis was marked with at the last look; 0 before the first.
     mark: AtomicU64,
     /// How often it had lost its mark, and so everything.
@@ -168,6 +168,10 @@ impl SharedTier {
             }
             let commands = self.encoded(entries).await;
             let count = commands.len();
+            // All of them are too large to be shared.
+            if count == 0 {
+                continue;
+            }
             let began = Instant::now();
             match self.send_all(commands).await {
                 Ok(()) => {
@@ -187,26 +191,10 @@ impl SharedTier {
         written
     }
 
-    /// The right to compute an entry, for at most `life`.
-    pub(super) async fn claim(self: &Arc<Self>, key: &SharedKey, life: Duration) -> Claim {
-        let mut token = [0; 16];
-        if getrandom::fill(&mut token).is_err() {
-            return Claim::Free;
-        }
-        let token = u128::from_le_bytes(token).to_string();
-        let mut set = cmd("SET");
-        set.arg(lock::name(key)).arg(&token).arg("NX").arg("PX").arg(life.as_millis().max(1) as u64);
-        match self.call::<Option<String>>(Request::Command(set)).await {
-            Ok(Some(_)) => Claim::Won(Lock::new(self.clone(), key, token)),
-            Ok(None) => Claim::Lost,
-            Err(_) => Claim::Free,
-        }
-    }
-
     /// What another host has computed meanwhile, and whether it is still at it.
     pub(super) async fn look(&self, key: &SharedKey) -> (Option<Value>, bool) {
         let mut both = redis::pipe();
-        both.cmd("GET").arg(&key.name).cmd("EXISTS").arg(lock::name(key));
+        both.cmd("GET").arg(&key.name).cmd("EXISTS").arg(self.lock_name(key));
         match self.call::<(Option<Vec<u8>>, bool)>(Request::Pipeline(both)).await {
             Ok((Some(bytes), busy)) => (value::decode(&key.name, bytes), busy),
             Ok((None, busy)) => (None, busy),

@@ -180,6 +180,23 @@ async fn entries_age_by_their_namespace() {
 }
 
 #[tokio::test]
+async fn warming_renews_what_is_stale_and_counts_no_question() {
+    let lifetimes = Lifetimes { named: [].into(), other: Duration::from_millis(20) };
+    let grace = Duration::from_secs(3600);
+    let cache = Cache::with(CacheOptions { capacity_bytes: 1 << 20, lifetimes, grace, shared: None });
+    put(&cache, "hybrid", 1).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert_eq!(cache.warm::<String, _>("hybrid", key(1), async { Ok(kept("y")) }).await, Ok(Source::Stale));
+    let patience = Instant::now();
+    while cache.figures().await.namespaces[0].refreshed == 0 {
+        assert!(patience.elapsed() < Duration::from_secs(60), "it was never renewed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let figures = &cache.figures().await.namespaces[0];
+    assert_eq!((figures.hits, figures.misses, figures.stale, figures.coalesced), (0, 1, 0, 0));
+}
+
+#[tokio::test]
 async fn clearing_is_exact_and_keeps_other_namespaces() {
     let cache = cache();
     for byte in 0..7 {

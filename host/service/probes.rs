@@ -29,8 +29,8 @@ pub struct ProbeRunner {
 }
 
 impl ProbeRunner {
-    pub fn new(snapshot: Snapshot, scope: &Scope, timeout: Duration) -> Self {
-        Self { snapshot, scope: Arc::new(scope.clone()), deadline: Instant::now() + timeout, runs: Mutex::default() }
+    pub fn new(snapshot: Snapshot, scope: &Scope, deadline: Instant) -> Self {
+        Self { snapshot, scope: Arc::new(scope.clone()), deadline, runs: Mutex::default() }
     }
 
     /// What was run so far.

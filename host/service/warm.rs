@@ -205,10 +205,11 @@ impl Service {
                     continue;
                 }
                 self.room().await;
+                let Ok(plan) = inner.plan((*request).clone()) else { continue };
+                // After the look at what serves now, so that an answer never lies under the key of another.
                 if self.serving() != serving {
                     return false;
                 }
-                let Ok(plan) = inner.plan((*request).clone()) else { continue };
                 let compute = inner.clone().answer(plan, Arc::new(Mutex::new(Timings::new())));
                 let counter = match inner.cache.warm(&namespace, key, compute).await {
                     Ok(Source::Miss) => &frequent.computed,

@@ -26,13 +26,21 @@ pub(in crate::cache) struct SharedCleared {
 }
 
 impl SharedTier {
-    /// Forgets a namespace, or with none everything. While the tier is away this host notes it and does
-    /// it before the tier is used again.
-    pub(in crate::cache) async fn clear(self: &Arc<Self>, namespace: Option<&str>) -> SharedCleared {
+    /// Forgets a namespace, or with none everything, as far as this host is concerned; `tell` does the rest.
+    pub(in crate::cache) fn outdate(&self, namespace: Option<&str>) {
         let name = namespace.unwrap_or(EVERYTHING);
-        let generation = unix_ms().max(self.generation(name) + 1);
-        self.generations.write().insert(name.to_owned(), generation);
-        self.owed.lock().insert(name.to_owned());
+        let mut generations = self.generations.write();
+        // Newer than all that are known: hosts' clocks differ, and of a namespace's own generation and that of
+        // everything the newer one counts.
+        let newest = generations.values().max().copied().unwrap_or(0);
+        let generation = unix_ms().max(newest.saturating_add(1));
+        generations.insert(name.to_owned(), generation);
+        self.owed.lock().insert(name.to_owned(), generation);
+    }
+
+    /// Tells the tier and the other hosts what was outdated here. While the tier is away this is left to the
+    /// background, which does it before the tier is used again.
+    pub(in crate::cache) async fn tell(self: &Arc<Self>) -> SharedCleared {
         if !self.breaker.allows() {
             return SharedCleared::default();
         }
@@ -49,8 +57,8 @@ impl SharedTier {
     pub(super) async fn settle(self: &Arc<Self>) -> Result<SharedCleared, TierError> {
         let mut cleared = SharedCleared::default();
         loop {
-            let Some(name) = self.owed.lock().first().cloned() else { return Ok(cleared) };
-            let generation = self.generations.read().get(&name).copied().unwrap_or_default();
+            let next = self.owed.lock().first_key_value().map(|(name, generation)| (name.clone(), *generation));
+            let Some((name, generation)) = next else { return Ok(cleared) };
             let mut set = cmd("HSET");
             set.arg(self.generations_key()).arg(&name).arg(generation);
             match self.connections.ask_patiently::<u64>(Request::Command(set)).await {
@@ -61,7 +69,8 @@ impl SharedTier {
             let mut publish = cmd("PUBLISH");
             publish.arg(self.channel()).arg(format!("{generation} {name}"));
             let told: u64 = self.connections.ask_patiently(Request::Command(publish)).await?;
-            self.owed.lock().remove(&name);
+            // Unless it was cleared once more meanwhile.
+            self.owed.lock().retain(|owed, newest| *owed != name || *newest != generation);
             cleared.hosts = cleared.hosts.max(self.other_hosts(told).await);
             cleared.entries += self.sweep_for_a_while(name).await;
         }

@@ -171,8 +171,11 @@ impl Connections {
         let _under_way = UnderWay(&self.under_way);
         // As many connections as calls at once; while there is one call, there is one connection.
         let Some(slot) = self.slots.get(others.min(self.slots.len() - 1)) else { return Err(TierError::Unreachable) };
+        // The number of the connection that was used last.
+        let mut used = 0;
         let exchange = async {
             let (link, number, is_new) = self.link(slot).await?;
+            used = number;
             match link.send(&request).await {
                 // It was closed while nobody used it, by a restart or an idle time-out: that says nothing of now.
                 Err(error) if !is_new && classify(&error) == TierError::Unreachable => {
@@ -182,19 +185,27 @@ impl Connections {
                             slot.link = None;
                         }
                     }
-                    self.link(slot).await?.0.send(&request).await
+                    let (link, number, _) = self.link(slot).await?;
+                    used = number;
+                    link.send(&request).await
                 }
                 outcome => outcome,
             }
         };
         let error = match tokio::time::timeout(time, exchange).await {
-            Ok(Ok(value)) => return redis::from_redis_value(value).map_err(|_| TierError::Garbage),
+            Ok(Ok(value)) => match redis::from_redis_value(value) {
+                Ok(value) => return Ok(value),
+                Err(_) => TierError::Garbage,
+            },
             Ok(Err(error)) => classify(&error),
             Err(_) => TierError::TimedOut,
         };
         // What hung or broke is not used again; a cluster's connection mends itself, node by node.
         let broken = matches!(error, TierError::TimedOut | TierError::Unreachable | TierError::Garbage);
-        if broken && let Ok(mut slot) = slot.try_lock() {
+        if broken
+            && let Ok(mut slot) = slot.try_lock()
+            && slot.number == used
+        {
             slot.link.take_if(|link| matches!(link, Link::Single(_)) || error == TierError::Unreachable);
         }
         Err(error)

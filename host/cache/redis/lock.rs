@@ -2,6 +2,9 @@
 //! life. Advice, not safety: when it is lost, two hosts compute the same, which costs time and nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use redis::cmd;
 
 use super::connections::Request;
 use super::{SharedKey, SharedTier};
@@ -27,24 +30,51 @@ pub(in crate::cache) struct Lock {
     token: String,
 }
 
-impl Lock {
-    pub(super) fn new(tier: Arc<SharedTier>, key: &SharedKey, token: String) -> Self {
-        Self { tier, key: name(key), token }
+impl SharedTier {
+    /// The right to compute an entry, for at most `life`.
+    pub(in crate::cache) async fn claim(self: &Arc<Self>, key: &SharedKey, life: Duration) -> Claim {
+        let mut token = [0; 16];
+        if getrandom::fill(&mut token).is_err() {
+            return Claim::Free;
+        }
+        // Before it is asked for: whoever is dropped in the middle, or gives up on an answer that comes late, leaves
+        // no lock behind for which nobody computes.
+        let lock = Lock { tier: self.clone(), key: self.lock_name(key), token: u128::from_le_bytes(token).to_string() };
+        let mut set = cmd("SET");
+        set.arg(&lock.key).arg(&lock.token).arg("NX").arg("PX").arg(life.as_millis().max(1) as u64);
+        match self.call::<Option<String>>(Request::Command(set)).await {
+            Ok(Some(_)) => Claim::Won(lock),
+            Ok(None) => {
+                lock.forget();
+                Claim::Lost
+            }
+            Err(_) => Claim::Free,
+        }
+    }
+
+    /// In the slot of the entry's key.
+    pub(super) fn lock_name(&self, key: &SharedKey) -> String {
+        format!("{}:lock:{{{}}}", self.options.prefix, key.name)
     }
 }
 
-/// In the slot of the entry's key.
-pub(super) fn name(key: &SharedKey) -> String {
-    format!("lock:{{{}}}", key.name)
+impl Lock {
+    /// It was never held.
+    fn forget(mut self) {
+        self.token.clear();
+    }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        if self.token.is_empty() {
+            return;
+        }
         // Without a runtime the process is ending, and the lock's life ends it.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (tier, key, token) = (self.tier.clone(), std::mem::take(&mut self.key), std::mem::take(&mut self.token));
         runtime.spawn(async move {
-            let mut release = redis::cmd("EVAL");
+            let mut release = cmd("EVAL");
             release.arg(RELEASE).arg(1).arg(key).arg(token);
             let _ = tier.call::<u64>(Request::Command(release)).await;
         });

@@ -114,8 +114,6 @@ impl SharedTier {
         all.arg(self.generations_key());
         let mut there: HashMap<String, u64> = self.connections.ask_patiently(Request::Command(all)).await?;
         self.notice_loss(there.remove(MARK)).await?;
-        let news = there.iter().filter(|(name, generation)| self.adopt(name, **generation));
-        let news = news.map(|(name, _)| namespace(name)).collect();
         // It was restarted, or had to make room: without this, hosts that start later would not know.
         let known = self.generations.read().clone();
         for (name, generation) in known {
@@ -129,7 +127,9 @@ impl SharedTier {
                 }
             }
         }
-        Ok(news)
+        // Last, because what was adopted is news only once: no failure may come between it and who has to know.
+        let news = there.iter().filter(|(name, generation)| self.adopt(name, **generation));
+        Ok(news.map(|(name, _)| namespace(name)).collect())
     }
 
     /// A restart can be over before anybody notices it; then the mark is another, or none.
