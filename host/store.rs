@@ -18,6 +18,8 @@ mod lease;
 pub mod monitor;
 /// The shared backend.
 pub mod postgres;
+/// What a row of a table is read as.
+mod row;
 /// The embedded backend.
 pub mod sqlite;
 /// Long-running work and its progress.
@@ -190,6 +192,15 @@ impl StoredChange {
             Self::Remove { sequence, .. } | Self::Damaged { sequence, .. } => *sequence,
         }
     }
+
+    /// What a look-up of this document answers.
+    fn live(self) -> Result<Option<DocumentVersion>, StoreError> {
+        match self {
+            Self::Upsert(version) => Ok(Some(version)),
+            Self::Remove { .. } => Ok(None),
+            Self::Damaged { path, reason, .. } => Err(StoreError::DamagedDocument { path, reason }),
+        }
+    }
 }
 
 /// Enough to tell whether a source has changed, without its text.
@@ -203,8 +214,9 @@ pub struct Fingerprint {
     pub size: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Root {
+    #[sqlx(try_from = "i64")]
     pub id: u64,
     /// Absolute.
     pub path: String,
@@ -213,15 +225,19 @@ pub struct Root {
     pub last_indexed: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Counts {
     /// Live documents.
+    #[sqlx(try_from = "i64")]
     pub documents: u64,
     /// Removed documents whose tombstone is kept.
+    #[sqlx(try_from = "i64")]
     pub tombstones: u64,
     /// Bytes of text of the live documents.
+    #[sqlx(try_from = "i64")]
     pub content_bytes: u64,
     /// Without the posted one.
+    #[sqlx(try_from = "i64")]
     pub roots: u64,
 }
 

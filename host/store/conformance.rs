@@ -44,6 +44,21 @@ pub(crate) fn text(root: u64, path: &str, content: &str) -> NewDocument {
     }
 }
 
+/// A task that was made a while ago.
+pub(crate) fn task(id: &str, state: TaskState) -> Task {
+    Task {
+        id: id.to_owned(),
+        kind: TaskKind::IndexFolder,
+        state,
+        path: "src".into(),
+        progress: Progress::default(),
+        error: None,
+        created_at: "2026-01-02T03:04:05Z".into(),
+        started_at: None,
+        finished_at: None,
+    }
+}
+
 fn written(outcome: Upserted) -> (u64, u64) {
     match outcome {
         Upserted::Written { document, sequence } => (document, sequence),
@@ -234,17 +249,6 @@ async fn writers_at_once_lose_nothing(store: Arc<dyn DocumentStore>) {
 }
 
 async fn tasks_are_kept_and_interrupted(store: Arc<dyn DocumentStore>) {
-    let task = |id: &str, state| Task {
-        id: id.to_owned(),
-        kind: TaskKind::IndexFolder,
-        state,
-        path: "src".into(),
-        progress: Progress::default(),
-        error: None,
-        created_at: "2026-01-02T03:04:05Z".into(),
-        started_at: None,
-        finished_at: None,
-    };
     let mut first = task("1", TaskState::Queued);
     store.save_task(&first).await.unwrap();
     store.save_task(&task("2", TaskState::Succeeded)).await.unwrap();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{DocumentStore, HistoryRange, HistoryRow, HistoryStore, KeyStore, Resolution, StoreError, StoredKey, Task};
 
 /// A root as it is stored, also a removed one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct RootRow {
     pub id: i64,
     pub path: String,
@@ -16,7 +16,7 @@ pub struct RootRow {
 }
 
 /// A document as it is stored, also a tombstone.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct DocumentRow {
     pub id: i64,
     pub root: i64,
@@ -39,7 +39,18 @@ pub enum Target {
     Empty,
     /// A copy has begun to fill it and has not ended.
     Begun,
+    /// It has something of its own.
     Full,
+}
+
+impl Target {
+    pub(super) fn of(begun: bool, used: bool) -> Self {
+        match (begun, used) {
+            (true, _) => Self::Begun,
+            (false, true) => Self::Full,
+            (false, false) => Self::Empty,
+        }
+    }
 }
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
@@ -93,8 +104,10 @@ pub struct Inventory {
 pub enum CopyError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the target has {documents} documents of its own; copy into an empty store")]
-    NotEmpty { documents: u64 },
+    #[error(
+        "the target has {documents} documents of its own, {keys} API keys and {history} rows of history; copy into an empty store"
+    )]
+    NotEmpty { documents: u64, keys: u64, history: u64 },
     #[error("the source changed while it was copied; stop whatever writes to it, and copy again")]
     SourceChanged,
     #[error(
@@ -117,45 +130,16 @@ pub async fn copy(
             if source_has == target_has {
                 return Ok((target_has, true));
             }
-            return Err(CopyError::NotEmpty { documents: target_has.documents });
+            let Inventory { documents, keys, history, .. } = target_has;
+            return Err(CopyError::NotEmpty { documents, keys, history });
         }
     }
     to.begin_import().await?;
-    let last_sequence = from.last_sequence().await?;
-    let mut seen = Taking::default();
-    let roots = from.export_roots().await?;
-    seen.roots(&roots);
-    to.import_roots(roots).await?;
-    let mut after = 0;
-    loop {
-        let page = from.export_documents(after).await?;
-        let Some(last) = page.last() else { break };
-        after = last.sequence;
-        seen.documents(&page);
-        to.import_documents(page).await?;
-        progress(seen.inventory.documents + seen.inventory.tombstones);
-    }
-    let tasks = all_tasks(from).await?;
-    seen.tasks(&tasks);
-    for task in &tasks {
-        to.save_task(task).await?;
-    }
-    let keys = from.keys().await?;
-    seen.keys(&keys);
-    copy_keys(&keys, to).await?;
-    for resolution in RESOLUTIONS {
-        let mut at = i64::MIN;
-        while let Some((rows, next)) = history_page(from, resolution, at).await? {
-            seen.history(&rows);
-            to.record_history(&rows).await?;
-            at = next;
-        }
-    }
-    let source_has = seen.finish(last_sequence);
-    if from.last_sequence().await? != last_sequence {
+    let source_has = read(from, Some(to), progress).await?;
+    if from.last_sequence().await? != source_has.last_sequence {
         return Err(CopyError::SourceChanged);
     }
-    to.finish_import(last_sequence).await?;
+    to.finish_import(source_has.last_sequence).await?;
     let target_has = inventory(to).await?;
     if source_has == target_has {
         Ok((target_has, false))
@@ -164,46 +148,67 @@ pub async fn copy(
     }
 }
 
-/// API keys, beside those that the target has: whoever set it up may have made some. Not in the inventory for that.
-async fn copy_keys(keys: &[StoredKey], to: &dyn Portable) -> Result<(), StoreError> {
-    let there = to.keys().await?;
-    for key in keys {
-        if there.contains(key) {
-            continue;
-        }
-        // From a copy that was interrupted, and changed since.
-        to.remove_key(&key.id).await?;
-        to.add_key(key).await?;
-    }
-    Ok(())
+async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
+    read(store, None, &|_| ()).await
 }
 
-/// Reads all that a store has, but for its keys.
-pub async fn inventory(store: &dyn Portable) -> Result<Inventory, StoreError> {
-    let last_sequence = store.last_sequence().await?;
+/// Reads all that a store has, and writes it into another one, if there is one: what is copied is what is compared.
+async fn read(
+    from: &dyn Portable,
+    into: Option<&dyn Portable>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Inventory, StoreError> {
+    let last_sequence = from.last_sequence().await?;
     let mut seen = Taking::default();
-    seen.roots(&store.export_roots().await?);
+    let roots = from.export_roots().await?;
+    seen.roots(&roots);
+    if let Some(to) = into {
+        to.import_roots(roots).await?;
+    }
     let mut after = 0;
     loop {
-        let page = store.export_documents(after).await?;
+        let page = from.export_documents(after).await?;
         let Some(last) = page.last() else { break };
         after = last.sequence;
         seen.documents(&page);
+        if let Some(to) = into {
+            to.import_documents(page).await?;
+        }
+        progress(seen.inventory.documents + seen.inventory.tombstones);
     }
-    seen.tasks(&all_tasks(store).await?);
-    seen.keys(&store.keys().await?);
+    let tasks = from.tasks(i32::MAX.cast_unsigned()).await?;
+    seen.tasks(&tasks);
+    if let Some(to) = into {
+        for task in &tasks {
+            to.save_task(task).await?;
+        }
+    }
+    let keys = from.keys().await?;
+    seen.keys(&keys);
+    if let Some(to) = into {
+        import_keys(&keys, to).await?;
+    }
     for resolution in RESOLUTIONS {
         let mut at = i64::MIN;
-        while let Some((rows, next)) = history_page(store, resolution, at).await? {
+        while let Some((rows, next)) = history_page(from, resolution, at).await? {
             seen.history(&rows);
+            if let Some(to) = into {
+                to.record_history(&rows).await?;
+            }
             at = next;
         }
     }
     Ok(seen.finish(last_sequence))
 }
 
-async fn all_tasks(store: &dyn Portable) -> Result<Vec<Task>, StoreError> {
-    store.tasks(i32::MAX.cast_unsigned()).await
+/// A key that an interrupted copy left, and that has changed since, is replaced.
+async fn import_keys(keys: &[StoredKey], to: &dyn Portable) -> Result<(), StoreError> {
+    let there = to.keys().await?;
+    for key in keys.iter().filter(|key| !there.contains(key)) {
+        to.remove_key(&key.id).await?;
+        to.add_key(key).await?;
+    }
+    Ok(())
 }
 
 /// Rows that begin from `at` on, and where the next page begins. A page ends between two begins: many hosts may have

@@ -45,6 +45,13 @@ pub struct HistoryRange {
     pub limit: u32,
 }
 
+impl HistoryRange {
+    /// A row of this range, of its columns `at`, `host`, `figures` and `times`.
+    pub(super) fn row(&self, (at, host, figures, times): (i64, String, String, Vec<u8>)) -> HistoryRow {
+        HistoryRow { host, resolution: self.resolution, at, figures, times }
+    }
+}
+
 /// Keeps rows of history.
 #[async_trait]
 pub trait HistoryStore: Send + Sync {

@@ -218,11 +218,8 @@ impl DocumentStore for PostgresStore {
     }
 
     async fn document(&self, root: u64, path: &str) -> Result<Option<DocumentVersion>, StoreError> {
-        match call!(self, CALL, |session| documents::document(session, root, path))? {
-            Some(StoredChange::Upsert(version)) => Ok(Some(version)),
-            Some(StoredChange::Damaged { path, reason, .. }) => Err(StoreError::DamagedDocument { path, reason }),
-            Some(StoredChange::Remove { .. }) | None => Ok(None),
-        }
+        let found = call!(self, CALL, |session| documents::document(session, root, path))?;
+        found.map_or(Ok(None), StoredChange::live)
     }
 
     async fn mark_damaged(&self, document: u64) -> Result<(), StoreError> {

@@ -125,11 +125,8 @@ impl DocumentStore for SqliteStore {
     }
 
     async fn document(&self, root: u64, path: &str) -> Result<Option<DocumentVersion>, StoreError> {
-        match self.timed("document", documents::document(&self.readers, root, path)).await.map_err(failure)? {
-            Some(StoredChange::Upsert(version)) => Ok(Some(version)),
-            Some(StoredChange::Damaged { path, reason, .. }) => Err(StoreError::DamagedDocument { path, reason }),
-            Some(StoredChange::Remove { .. }) | None => Ok(None),
-        }
+        let found = self.timed("document", documents::document(&self.readers, root, path)).await;
+        found.map_err(failure)?.map_or(Ok(None), StoredChange::live)
     }
 
     async fn mark_damaged(&self, document: u64) -> Result<(), StoreError> {

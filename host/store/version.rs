@@ -20,7 +20,7 @@ pub(super) struct Encoded {
 }
 
 /// What is stored of a document, as far as it matters for a new version.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub(super) struct Current {
     /// Empty when the text is known to be damaged.
     pub digest: Vec<u8>,

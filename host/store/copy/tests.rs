@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use services::{Postgres, PostgresKind};
 
 use super::*;
-use crate::store::conformance::text;
-use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, StoredKey, TaskKind, TaskState};
+use crate::store::conformance::{task, text};
+use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, TaskState};
 
 async fn sqlite(folder: &tempfile::TempDir, name: &str) -> Arc<dyn Portable> {
     Arc::new(SqliteStore::open(&folder.path().join(name)).await.unwrap())
@@ -41,29 +41,12 @@ async fn fill(store: &dyn Portable) {
     store.mark_indexed(two, 1234).await.unwrap();
     store.remove_root(one).await.unwrap();
     for (id, state) in [("1", TaskState::Succeeded), ("2", TaskState::Running)] {
-        let task = Task {
-            id: id.into(),
-            kind: TaskKind::IndexFolder,
-            state,
-            path: "two".into(),
-            progress: Default::default(),
-            error: Some("why".into()),
-            created_at: "2026-01-02T03:04:05Z".into(),
-            started_at: Some("2026-01-02T03:04:06Z".into()),
-            finished_at: None,
-        };
+        let task =
+            Task { error: Some("why".into()), started_at: Some("2026-01-02T03:04:06Z".into()), ..task(id, state) };
         store.save_task(&task).await.unwrap();
     }
     for (id, created_at) in [("0a", 2), ("0b", 1)] {
-        let key = StoredKey {
-            id: id.into(),
-            name: "\u{fc}".into(),
-            digest: [7; 32],
-            scopes: "search".into(),
-            rate_per_minute: Some(u32::MAX),
-            created_at,
-            expires_at: None,
-        };
+        let key = StoredKey { rate_per_minute: Some(u32::MAX), created_at, ..key(id, "\u{fc}") };
         store.add_key(&key).await.unwrap();
     }
     // More than a page, with two hosts at each begin.
@@ -100,9 +83,31 @@ async fn keys_go_along() {
         source.add_key(&key(name, name)).await.unwrap();
     }
     for target in [sqlite(&folder, "target").await, postgres().await] {
+        target.begin_import().await.unwrap();
         target.add_key(&key("a", "an earlier name")).await.unwrap();
         copy(&*source, &*target, &|_| ()).await.unwrap();
         assert_eq!(target.keys().await.unwrap(), [key("a", "a"), key("b", "b")]);
+    }
+}
+
+/// Before anything is written: of two stores nobody could tell afterwards what was whose.
+#[tokio::test]
+async fn a_target_with_a_key_or_history_of_its_own_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = sqlite(&folder, "source").await;
+    source.upsert(vec![text(0, "a", "1")]).await.unwrap();
+    let row = HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
+    for (with_key, with_history) in
+        [(sqlite(&folder, "1").await, sqlite(&folder, "2").await), (postgres().await, postgres().await)]
+    {
+        with_key.add_key(&key("own", "own")).await.unwrap();
+        with_history.record_history(std::slice::from_ref(&row)).await.unwrap();
+        for (target, keys, history) in [(with_key, 1, 0), (with_history, 0, 1)] {
+            let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
+            let CopyError::NotEmpty { documents: 0, keys: own, history: rows } = error else { panic!("{error}") };
+            assert_eq!((own, rows), (keys, history));
+            assert_eq!(target.last_sequence().await.unwrap(), 0);
+        }
     }
 }
 
@@ -174,7 +179,7 @@ async fn an_interrupted_copy_goes_on_and_a_full_target_is_refused() {
 
         target.upsert(vec![text(0, "own", "own")]).await.unwrap();
         let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
-        assert!(matches!(error, CopyError::NotEmpty { documents: 482 }), "{error}");
+        assert!(matches!(error, CopyError::NotEmpty { documents: 482, .. }), "{error}");
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
         let known = PARAMETERS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B");
         if !known {
             // A password with a `?` in it would be taken for a name.
-            let shown = !name.is_empty() && name.len() <= 30 && url.matches('?').count() == 1 && !query.contains('@');
+            let shown = name.len() <= 30 && url.matches('?').count() == 1 && !query.contains('@');
             return Err(match shown {
                 true => wrong(&format!("has the parameter `{name}`, which is not known")),
                 false => wrong("has a `?` or `@` in its password: write it as %3F or %40"),

@@ -1,8 +1,7 @@
 //! Rows in and out of the shared backend, as they are.
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
-use sqlx::{Connection, Row};
+use sqlx::Connection;
 
 use super::connections::{CALL, Session, timed};
 use super::documents::{Place, path_digest};
@@ -44,7 +43,7 @@ impl Portable for PostgresStore {
 async fn export_roots(session: &mut Session) -> sqlx::Result<Vec<RootRow>> {
     const ROOTS: &str = "SELECT id, path, name, last_indexed, removed FROM roots ORDER BY id";
     let (connection, monitor) = session.parts()?;
-    timed(monitor, ROOTS, sqlx::query(ROOTS).fetch_all(connection)).await?.iter().map(root_row).collect()
+    timed(monitor, ROOTS, sqlx::query_as(ROOTS).fetch_all(connection)).await
 }
 
 async fn export_documents(session: &mut Session, after: i64) -> sqlx::Result<Vec<DocumentRow>> {
@@ -55,22 +54,18 @@ async fn export_documents(session: &mut Session, after: i64) -> sqlx::Result<Vec
         ) d LEFT JOIN contents c ON c.shard = d.shard AND c.document = d.id
         WHERE d.before < $3 ORDER BY d.sequence";
     let (connection, monitor) = session.parts()?;
-    let page = sqlx::query(DOCUMENTS).bind(after).bind(PAGE_ROWS).bind(PAGE_BYTES.cast_signed());
-    timed(monitor, DOCUMENTS, page.fetch_all(connection)).await?.iter().map(document_row).collect()
+    let page = sqlx::query_as(DOCUMENTS).bind(after).bind(PAGE_ROWS).bind(PAGE_BYTES.cast_signed());
+    timed(monitor, DOCUMENTS, page.fetch_all(connection)).await
 }
 
 async fn target(session: &mut Session) -> sqlx::Result<Target> {
     const TARGET: &str = "
-        SELECT EXISTS (SELECT FROM counters WHERE name = 'copying') AS begun,
+        SELECT EXISTS (SELECT FROM counters WHERE name = 'copying'),
             EXISTS (SELECT FROM documents) OR EXISTS (SELECT FROM roots WHERE id <> 0) OR EXISTS (SELECT FROM tasks)
-            AS used";
+                OR EXISTS (SELECT FROM api_keys) OR EXISTS (SELECT FROM history)";
     let (connection, monitor) = session.parts()?;
-    let row = timed(monitor, TARGET, sqlx::query(TARGET).fetch_one(connection)).await?;
-    Ok(match (row.try_get("begun")?, row.try_get("used")?) {
-        (true, _) => Target::Begun,
-        (false, true) => Target::Full,
-        (false, false) => Target::Empty,
-    })
+    let (begun, used) = timed(monitor, TARGET, sqlx::query_as(TARGET).fetch_one(connection)).await?;
+    Ok(Target::of(begun, used))
 }
 
 async fn begin(session: &mut Session) -> sqlx::Result<()> {
@@ -157,31 +152,4 @@ async fn finish(session: &mut Session, last_sequence: u64) -> sqlx::Result<()> {
     timed(monitor, IDS, sqlx::query(IDS).execute(&mut *transaction)).await?;
     timed(monitor, DONE, sqlx::query(DONE).execute(&mut *transaction)).await?;
     transaction.commit().await
-}
-
-fn root_row(row: &PgRow) -> sqlx::Result<RootRow> {
-    Ok(RootRow {
-        id: row.try_get("id")?,
-        path: row.try_get("path")?,
-        name: row.try_get("name")?,
-        last_indexed: row.try_get("last_indexed")?,
-        removed: row.try_get("removed")?,
-    })
-}
-
-fn document_row(row: &PgRow) -> sqlx::Result<DocumentRow> {
-    Ok(DocumentRow {
-        id: row.try_get("id")?,
-        root: row.try_get("root")?,
-        path: row.try_get("path")?,
-        language: row.try_get("language")?,
-        title: row.try_get("title")?,
-        modified: row.try_get("modified")?,
-        stamp: row.try_get("stamp")?,
-        size: row.try_get("size")?,
-        digest: row.try_get("digest")?,
-        sequence: row.try_get("sequence")?,
-        deleted: row.try_get("deleted")?,
-        body: row.try_get("body")?,
-    })
 }

@@ -6,19 +6,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, FromRow, PgConnection, Postgres, Transaction};
 
 use super::connections::{Session, timed};
 use super::failure::is_conflict;
-use super::feed::{change, take_sequences};
+use super::feed::take_sequences;
 use super::monitor::Monitor;
 use super::rows::Rows;
 use crate::store::version::{self, Current, Decision, Encoded};
-use crate::store::{StoredChange, Upserted};
+use crate::store::{StoredChange, Upserted, row};
 
 /// Several hosts that create the same paths may lose once for each; more than this is no accident.
-const ATTEMPTS: u32 = 16;
+pub(super) const ATTEMPTS: u32 = 16;
 
 /// A statement carries at most so many bytes of text.
 const STATEMENT_BYTES: usize = 16 << 20;
@@ -27,7 +26,7 @@ const STATEMENT_BYTES: usize = 16 << 20;
 const SHARDS: u32 = 1024;
 
 /// Where a document lies.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, FromRow)]
 pub(super) struct Place {
     pub(super) root: i64,
     /// First 16 bytes of blake3 of the path.
@@ -51,10 +50,11 @@ pub(super) fn path_digest(path: &str) -> Vec<u8> {
 }
 
 /// A document that is there, live or not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, FromRow)]
 pub(super) struct Stored {
     pub(super) id: i64,
     pub(super) sequence: i64,
+    #[sqlx(flatten)]
     pub(super) current: Current,
 }
 
@@ -83,17 +83,25 @@ pub(super) async fn upsert(
         documents.iter().map(|encoded| Place::of(encoded.document.root, &encoded.document.path)).collect();
     for _ in 0..ATTEMPTS {
         let mut transaction = connection.begin().await?;
-        match try_upsert(&mut transaction, monitor, host, documents, &places, now).await {
-            Ok(Some(outcomes)) => {
-                transaction.commit().await?;
-                return Ok(Some(outcomes));
-            }
-            Ok(None) => transaction.rollback().await?,
-            Err(error) if is_conflict(&error) => transaction.rollback().await?,
-            Err(error) => return Err(error),
+        let tried = try_upsert(&mut transaction, monitor, host, documents, &places, now).await;
+        if let Some(outcomes) = conclude(transaction, tried).await? {
+            return Ok(Some(outcomes));
         }
     }
     Ok(None)
+}
+
+/// Commits what has come to an outcome. None when another writer won: from the beginning this one may.
+pub(super) async fn conclude<T>(
+    transaction: Transaction<'_, Postgres>,
+    tried: sqlx::Result<Option<T>>,
+) -> sqlx::Result<Option<T>> {
+    match tried {
+        Ok(Some(outcome)) => transaction.commit().await.map(|()| Some(outcome)),
+        Ok(None) => transaction.rollback().await.map(|()| None),
+        Err(error) if is_conflict(&error) => transaction.rollback().await.map(|()| None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn try_upsert(
@@ -213,21 +221,8 @@ pub(super) async fn stored(
     let roots: Vec<i64> = wanted.iter().map(|place| place.root).collect();
     let digests: Vec<&[u8]> = wanted.iter().map(|place| place.path_digest.as_slice()).collect();
     let rows = sqlx::query(STORED).bind(shards).bind(roots).bind(digests).fetch_all(connection);
-    timed(monitor, STORED, rows).await?.iter().map(stored_row).collect()
-}
-
-fn stored_row(row: &PgRow) -> sqlx::Result<(Place, Stored)> {
-    let place =
-        Place { root: row.try_get("root")?, path_digest: row.try_get("path_digest")?, shard: row.try_get("shard")? };
-    let current = Current {
-        digest: row.try_get("digest")?,
-        language: row.try_get("language")?,
-        title: row.try_get("title")?,
-        modified: row.try_get("modified")?,
-        stamp: row.try_get("stamp")?,
-        deleted: row.try_get("deleted")?,
-    };
-    Ok((place, Stored { id: row.try_get("id")?, sequence: row.try_get("sequence")?, current }))
+    let found = |row| Ok((Place::from_row(row)?, Stored::from_row(row)?));
+    timed(monitor, STORED, rows).await?.iter().map(found).collect()
 }
 
 /// Gives ids to the documents that the plan writes, new ones where there were none.
@@ -299,7 +294,7 @@ pub(super) async fn document(session: &mut Session, root: u64, path: &str) -> sq
     let (connection, monitor) = session.parts()?;
     let place = Place::of(root, path);
     let row = sqlx::query(DOCUMENT).bind(place.shard).bind(place.root).bind(place.path_digest);
-    timed(monitor, DOCUMENT, row.fetch_optional(connection)).await?.as_ref().map(change).transpose()
+    timed(monitor, DOCUMENT, row.fetch_optional(connection)).await?.as_ref().map(row::change).transpose()
 }
 
 pub(super) async fn mark_damaged(session: &mut Session, document: u64) -> sqlx::Result<()> {

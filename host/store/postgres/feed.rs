@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::connections::{GREETING, Session, timed};
-use crate::index::DocumentVersion;
-use crate::store::{PAGE_BYTES, StoredChange, content};
+use super::monitor::Monitor;
+use crate::store::{PAGE_BYTES, StoredChange, row};
 
 /// What writers notify: `<sequence> <host>`.
 pub(super) const CHANNEL: &str = "corsac_changes";
@@ -48,45 +48,16 @@ pub(super) async fn page(session: &mut Session, after: u64, limit: u32) -> sqlx:
 
 /// Decompresses apart from the threads that serve requests.
 pub(super) async fn decode(rows: Vec<PgRow>) -> sqlx::Result<Vec<StoredChange>> {
-    tokio::task::spawn_blocking(move || rows.iter().map(change).collect())
+    tokio::task::spawn_blocking(move || rows.iter().map(row::change).collect())
         .await
         .map_err(|_| sqlx::Error::WorkerCrashed)?
-}
-
-pub(super) fn change(row: &PgRow) -> sqlx::Result<StoredChange> {
-    let document = unsigned(row, "id")?;
-    let sequence = unsigned(row, "sequence")?;
-    if row.try_get("deleted")? {
-        return Ok(StoredChange::Remove { document, sequence });
-    }
-    let path: String = row.try_get("path")?;
-    let body: Option<&[u8]> = row.try_get("body")?;
-    let digest: &[u8] = row.try_get("digest")?;
-    Ok(match content::decode(body.unwrap_or_default(), unsigned(row, "size")?, digest) {
-        Ok(content) => StoredChange::Upsert(DocumentVersion {
-            sequence,
-            document,
-            root: unsigned(row, "root")?,
-            path,
-            language: row.try_get("language")?,
-            title: row.try_get("title")?,
-            modified: row.try_get("modified")?,
-            content,
-        }),
-        Err(error) => StoredChange::Damaged { document, sequence, path, reason: error.to_string() },
-    })
-}
-
-/// SQL integers are signed; what we store in them never is.
-pub(super) fn unsigned(row: &PgRow, column: &str) -> sqlx::Result<u64> {
-    row.try_get::<i64, _>(column).map(i64::cast_unsigned)
 }
 
 /// Takes the next `count` numbers of the sequence and holds the counter until the transaction ends, so that numbers
 /// become visible in their order; tells the other hosts. Returns the number before the first.
 pub(super) async fn take_sequences(
     connection: &mut PgConnection,
-    monitor: &super::monitor::Monitor,
+    monitor: &Monitor,
     count: usize,
     host: &str,
 ) -> sqlx::Result<u64> {

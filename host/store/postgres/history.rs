@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-
 use super::connections::{CALL, Session, timed};
 use super::{PostgresStore, call};
 use crate::store::StoreError;
 use crate::store::history::{HistoryRange, HistoryRow, HistoryStore, Resolution};
+use async_trait::async_trait;
 
 #[async_trait]
 impl HistoryStore for PostgresStore {
@@ -57,22 +54,14 @@ async fn read(session: &mut Session, range: &HistoryRange) -> sqlx::Result<Vec<H
         WHERE resolution = $1 AND at >= $2 AND at < $3 AND ($4::TEXT IS NULL OR host = $4)
         ORDER BY at, host LIMIT $5";
     let (connection, monitor) = session.parts()?;
-    let read = sqlx::query(READ)
+    let read = sqlx::query_as(READ)
         .bind(range.resolution.seconds())
         .bind(range.from)
         .bind(range.until)
         .bind(&range.host)
         .bind(i64::from(range.limit));
-    let row = |row: &PgRow| {
-        Ok(HistoryRow {
-            host: row.try_get("host")?,
-            resolution: range.resolution,
-            at: row.try_get("at")?,
-            figures: row.try_get("figures")?,
-            times: row.try_get("times")?,
-        })
-    };
-    timed(monitor, READ, read.fetch_all(connection)).await?.iter().map(row).collect()
+    let rows = timed(monitor, READ, read.fetch_all(connection)).await?;
+    Ok(rows.into_iter().map(|columns| range.row(columns)).collect())
 }
 
 async fn forget(session: &mut Session, resolution: Resolution, before: i64) -> sqlx::Result<u64> {

@@ -1,10 +1,8 @@
 //! Statements about API keys.
 
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-
 use super::connections::{Session, timed};
 use crate::store::StoredKey;
+use crate::store::row::KeyRow;
 
 pub(super) async fn add(session: &mut Session, key: &StoredKey) -> sqlx::Result<()> {
     const ADD: &str = "
@@ -25,7 +23,8 @@ pub(super) async fn add(session: &mut Session, key: &StoredKey) -> sqlx::Result<
 pub(super) async fn list(session: &mut Session) -> sqlx::Result<Vec<StoredKey>> {
     const LIST: &str = "SELECT * FROM api_keys ORDER BY created_at, id";
     let (connection, monitor) = session.parts()?;
-    timed(monitor, LIST, sqlx::query(LIST).fetch_all(connection)).await?.iter().map(key).collect()
+    let rows: Vec<KeyRow> = timed(monitor, LIST, sqlx::query_as(LIST).fetch_all(connection)).await?;
+    rows.into_iter().map(StoredKey::try_from).collect()
 }
 
 pub(super) async fn remove(session: &mut Session, id: &str) -> sqlx::Result<bool> {
@@ -33,19 +32,4 @@ pub(super) async fn remove(session: &mut Session, id: &str) -> sqlx::Result<bool
     let (connection, monitor) = session.parts()?;
     let removed = timed(monitor, REMOVE, sqlx::query(REMOVE).bind(id).execute(connection)).await?;
     Ok(removed.rows_affected() > 0)
-}
-
-fn key(row: &PgRow) -> sqlx::Result<StoredKey> {
-    let undecodable = |column: &str| sqlx::Error::ColumnDecode { index: column.into(), source: "out of range".into() };
-    let digest: Vec<u8> = row.try_get("digest")?;
-    let rate: Option<i64> = row.try_get("rate_per_minute")?;
-    Ok(StoredKey {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        digest: digest.try_into().map_err(|_| undecodable("digest"))?,
-        scopes: row.try_get("scopes")?,
-        rate_per_minute: rate.map(u32::try_from).transpose().map_err(|_| undecodable("rate_per_minute"))?,
-        created_at: row.try_get("created_at")?,
-        expires_at: row.try_get("expires_at")?,
-    })
 }

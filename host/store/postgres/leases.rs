@@ -99,13 +99,14 @@ impl Keeping {
                     if self.away.send_replace(None).is_some() {
                         tracing::info!("the database is back");
                     }
-                    match self.serve(connection).await {
-                        Ok(()) => return,
-                        Err(error) => {
-                            tracing::warn!(%error, "the connection that holds leases is lost, and they with it");
-                            continue;
-                        }
+                    let began = Instant::now();
+                    let Err(error) = self.serve(connection).await else { return };
+                    tracing::warn!(%error, "the connection that holds leases is lost, and they with it");
+                    // What breaks at once may break again: not as fast as it can.
+                    if began.elapsed() < RETRY && !self.refuse(failure(error)).await {
+                        return;
                     }
+                    continue;
                 }
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
@@ -161,6 +162,7 @@ impl Keeping {
                     }
                     if lock(&mut connection, self.own).await? {
                         held.0.insert(self.own, CancellationToken::new());
+                        continue;
                     }
                     tries += 1;
                     if tries == PATIENCE {

@@ -3,17 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::TryStreamExt;
-use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection};
 
 use super::connections::{BULK, Session, timed};
-use super::documents::{Place, hold_roots, path_digest, stored};
-use super::failure::is_conflict;
-use super::feed::{take_sequences, unsigned};
+use super::documents::{ATTEMPTS, Place, conclude, hold_roots, path_digest, stored};
+use super::feed::take_sequences;
 use super::monitor::Monitor;
-use crate::store::{Counts, Fingerprint, POSTED_ROOT, Root};
-
-const ATTEMPTS: u32 = 16;
+use crate::store::{Counts, Fingerprint, POSTED_ROOT, Root, row};
 
 pub(super) async fn register(session: &mut Session, path: &str, name: &str) -> sqlx::Result<Root> {
     const REGISTER: &str = "
@@ -21,24 +17,15 @@ pub(super) async fn register(session: &mut Session, path: &str, name: &str) -> s
         ON CONFLICT (path_digest) DO UPDATE SET name = excluded.name, removed = FALSE
         RETURNING id, path, name, last_indexed";
     let (connection, monitor) = session.parts()?;
-    let register = sqlx::query(REGISTER).bind(path).bind(path_digest(path)).bind(name);
-    root(&timed(monitor, REGISTER, register.fetch_one(connection)).await?)
+    let register = sqlx::query_as(REGISTER).bind(path).bind(path_digest(path)).bind(name);
+    timed(monitor, REGISTER, register.fetch_one(connection)).await
 }
 
 pub(super) async fn list(session: &mut Session) -> sqlx::Result<Vec<Root>> {
     const LIST: &str = "SELECT id, path, name, last_indexed FROM roots WHERE id <> $1 AND NOT removed ORDER BY id";
     let (connection, monitor) = session.parts()?;
-    let list = sqlx::query(LIST).bind(POSTED_ROOT.cast_signed()).fetch_all(connection);
-    timed(monitor, LIST, list).await?.iter().map(root).collect()
-}
-
-fn root(row: &PgRow) -> sqlx::Result<Root> {
-    Ok(Root {
-        id: unsigned(row, "id")?,
-        path: row.try_get("path")?,
-        name: row.try_get("name")?,
-        last_indexed: row.try_get("last_indexed")?,
-    })
+    let list = sqlx::query_as(LIST).bind(POSTED_ROOT.cast_signed()).fetch_all(connection);
+    timed(monitor, LIST, list).await
 }
 
 pub(super) async fn mark_indexed(session: &mut Session, root: u64, at: i64) -> sqlx::Result<()> {
@@ -65,14 +52,9 @@ pub(super) async fn remove(
             let live = live(&mut transaction, monitor, &places).await?;
             bury(&mut transaction, monitor, host, &live).await
         };
-        match removed.await {
-            Ok(Some(removed)) => {
-                transaction.commit().await?;
-                return Ok(Some(removed));
-            }
-            Ok(None) => transaction.rollback().await?,
-            Err(error) if is_conflict(&error) => transaction.rollback().await?,
-            Err(error) => return Err(error),
+        let removed = removed.await;
+        if let Some(removed) = conclude(transaction, removed).await? {
+            return Ok(Some(removed));
         }
     }
     Ok(None)
@@ -101,14 +83,9 @@ pub(super) async fn remove_root(session: &mut Session, host: &str, root: u64) ->
             timed(monitor, REMOVE, remove.execute(&mut *transaction)).await?;
             Ok(removed)
         };
-        match removed.await {
-            Ok(Some(removed)) => {
-                transaction.commit().await?;
-                return Ok(Some(removed));
-            }
-            Ok(None) => transaction.rollback().await?,
-            Err(error) if is_conflict(&error) => transaction.rollback().await?,
-            Err(error) => return Err(error),
+        let removed = removed.await;
+        if let Some(removed) = conclude(transaction, removed).await? {
+            return Ok(Some(removed));
         }
     }
     Ok(None)
@@ -161,23 +138,9 @@ pub(super) async fn fingerprints(session: &mut Session, root: u64) -> sqlx::Resu
     const FINGERPRINTS: &str =
         "SELECT path, digest, modified, stamp, size FROM documents WHERE root = $1 AND NOT deleted";
     let (connection, monitor) = session.parts()?;
-    let mut rows = sqlx::query(FINGERPRINTS).bind(root.cast_signed()).fetch(connection);
-    let mut fingerprints = HashMap::new();
-    let reading = async {
-        while let Some(row) = rows.try_next().await? {
-            let digest: &[u8] = row.try_get("digest")?;
-            let fingerprint = Fingerprint {
-                digest: digest.try_into().unwrap_or_default(),
-                modified: row.try_get("modified")?,
-                stamp: row.try_get("stamp")?,
-                size: unsigned(&row, "size")?,
-            };
-            fingerprints.insert(row.try_get("path")?, fingerprint);
-        }
-        Ok::<_, sqlx::Error>(())
-    };
-    timed(monitor, FINGERPRINTS, reading).await?;
-    Ok(fingerprints)
+    let rows = sqlx::query(FINGERPRINTS).bind(root.cast_signed()).fetch(connection);
+    let fingerprints = rows.and_then(async |row| row::fingerprint(&row)).try_collect();
+    timed(monitor, FINGERPRINTS, fingerprints).await
 }
 
 pub(super) async fn counts(session: &mut Session) -> sqlx::Result<Counts> {
@@ -187,12 +150,6 @@ pub(super) async fn counts(session: &mut Session) -> sqlx::Result<Counts> {
             (SELECT count(*) FROM roots WHERE id <> $1 AND NOT removed) AS roots
         FROM documents";
     let (connection, monitor) = session.parts()?;
-    let counts = sqlx::query(COUNTS).bind(POSTED_ROOT.cast_signed()).fetch_one(connection);
-    let row = timed(monitor, COUNTS, counts).await?;
-    Ok(Counts {
-        documents: unsigned(&row, "documents")?,
-        tombstones: unsigned(&row, "tombstones")?,
-        content_bytes: unsigned(&row, "content_bytes")?,
-        roots: unsigned(&row, "roots")?,
-    })
+    let counts = sqlx::query_as(COUNTS).bind(POSTED_ROOT.cast_signed()).fetch_one(connection);
+    timed(monitor, COUNTS, counts).await
 }

@@ -2,11 +2,15 @@
 //! are few of them and nothing large is sent.
 
 use sqlx::PgConnection;
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
 
 use super::connections::timed;
 use super::documents::{Place, Stored};
 use super::monitor::Monitor;
 use crate::store::version::Encoded;
+
+type Statement<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Columns of documents to write.
 #[derive(Default)]
@@ -57,28 +61,12 @@ impl<'a> Rows<'a> {
     pub(super) async fn insert(&self, connection: &mut PgConnection, monitor: &Monitor) -> sqlx::Result<bool> {
         const INSERT: &str = "
             INSERT INTO documents
-                (shard, id, root, path, path_digest, language, title, modified, stamp, size, digest, sequence)
-            SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::text[],
-                $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[])
+                (shard, id, language, title, modified, stamp, size, digest, sequence, root, path, path_digest)
+            SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::text[], $12::bytea[])
             ON CONFLICT (root, path_digest, shard) DO NOTHING";
-        if self.ids.is_empty() {
-            return Ok(true);
-        }
-        let insert = sqlx::query(INSERT)
-            .bind(&self.shards)
-            .bind(&self.ids)
-            .bind(&self.roots)
-            .bind(&self.paths)
-            .bind(&self.path_digests)
-            .bind(&self.languages)
-            .bind(&self.titles)
-            .bind(&self.modified)
-            .bind(&self.stamps)
-            .bind(&self.sizes)
-            .bind(&self.digests)
-            .bind(&self.sequences);
-        let inserted = timed(monitor, INSERT, insert.execute(connection)).await?.rows_affected();
-        Ok(inserted == self.ids.len() as u64)
+        let insert = self.version(INSERT).bind(&self.roots).bind(&self.paths).bind(&self.path_digests);
+        self.all(connection, monitor, INSERT, insert).await
     }
 
     pub(super) async fn update(&self, connection: &mut PgConnection, monitor: &Monitor) -> sqlx::Result<bool> {
@@ -89,10 +77,21 @@ impl<'a> Rows<'a> {
                 $8::bytea[], $9::bigint[], $10::bigint[])
                 AS new (shard, id, language, title, modified, stamp, size, digest, sequence, seen)
             WHERE d.id = new.id AND d.shard = new.shard AND d.sequence = new.seen";
-        if self.ids.is_empty() {
-            return Ok(true);
-        }
-        let update = sqlx::query(UPDATE)
+        self.all(connection, monitor, UPDATE, self.version(UPDATE).bind(&self.seen)).await
+    }
+
+    pub(super) async fn touch(&self, connection: &mut PgConnection, monitor: &Monitor) -> sqlx::Result<bool> {
+        const TOUCH: &str = "
+            UPDATE documents d SET stamp = new.stamp
+            FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[]) AS new (shard, id, stamp, seen)
+            WHERE d.id = new.id AND d.shard = new.shard AND d.sequence = new.seen";
+        let touch = sqlx::query(TOUCH).bind(&self.shards).bind(&self.ids).bind(&self.stamps).bind(&self.seen);
+        self.all(connection, monitor, TOUCH, touch).await
+    }
+
+    /// A statement with what makes a version, as its first nine parameters.
+    fn version(&self, sql: &'static str) -> Statement<'_> {
+        sqlx::query(sql)
             .bind(&self.shards)
             .bind(&self.ids)
             .bind(&self.languages)
@@ -102,21 +101,19 @@ impl<'a> Rows<'a> {
             .bind(&self.sizes)
             .bind(&self.digests)
             .bind(&self.sequences)
-            .bind(&self.seen);
-        let updated = timed(monitor, UPDATE, update.execute(connection)).await?.rows_affected();
-        Ok(updated == self.ids.len() as u64)
     }
 
-    pub(super) async fn touch(&self, connection: &mut PgConnection, monitor: &Monitor) -> sqlx::Result<bool> {
-        const TOUCH: &str = "
-            UPDATE documents d SET stamp = new.stamp
-            FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[]) AS new (shard, id, stamp, seen)
-            WHERE d.id = new.id AND d.shard = new.shard AND d.sequence = new.seen";
+    async fn all(
+        &self,
+        connection: &mut PgConnection,
+        monitor: &Monitor,
+        sql: &'static str,
+        statement: Statement<'_>,
+    ) -> sqlx::Result<bool> {
         if self.ids.is_empty() {
             return Ok(true);
         }
-        let touch = sqlx::query(TOUCH).bind(&self.shards).bind(&self.ids).bind(&self.stamps).bind(&self.seen);
-        let touched = timed(monitor, TOUCH, touch.execute(connection)).await?.rows_affected();
-        Ok(touched == self.ids.len() as u64)
+        let met = timed(monitor, sql, statement.execute(connection)).await?.rows_affected();
+        Ok(met == self.ids.len() as u64)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use services::{Postgres, PostgresKind};
 
 use super::*;
-use crate::store::conformance::{self, text};
+use crate::store::TaskState;
+use crate::store::conformance::{self, task, text};
 
 async fn open(url: &str, host: &str) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(url, PostgresOptions::new(host)).await.unwrap())
@@ -213,28 +214,14 @@ async fn a_lease_has_one_holder_and_ends_with_its_connection() {
     eventually("the lease to come free", async || b.lease("root").await.unwrap()).await;
 }
 
-fn running(id: &str) -> Task {
-    Task {
-        id: id.to_owned(),
-        kind: super::super::TaskKind::IndexFolder,
-        state: super::super::TaskState::Running,
-        path: "src".into(),
-        progress: super::super::Progress::default(),
-        error: None,
-        created_at: "2026-01-02T03:04:05Z".into(),
-        started_at: None,
-        finished_at: None,
-    }
-}
-
 #[tokio::test]
 async fn tasks_of_a_dead_host_go_to_one_that_lives() {
     let url = database();
     let hosts = [open(&url, "a").await, open(&url, "b").await, open(&url, "c").await];
     for (host, id) in hosts.iter().zip(["1", "2", "3"]) {
-        host.save_task(&running(id)).await.unwrap();
+        host.save_task(&task(id, TaskState::Running)).await.unwrap();
     }
-    hosts[0].save_task(&running("4")).await.unwrap();
+    hosts[0].save_task(&task("4", TaskState::Running)).await.unwrap();
     let [a, b, c] = hosts;
     eventually("all hosts to hold their leases", async || {
         for host in ["a", "b", "c"] {
@@ -252,7 +239,7 @@ async fn tasks_of_a_dead_host_go_to_one_that_lives() {
     while ids.len() < 2 && rounds < 100 {
         let (left, right) = tokio::join!(b.adopt_tasks("gone"), c.adopt_tasks("gone"));
         ids.extend(left.unwrap().into_iter().chain(right.unwrap()).map(|task| {
-            assert_eq!(task.state, super::super::TaskState::Interrupted);
+            assert_eq!(task.state, TaskState::Interrupted);
             assert_eq!(task.error.as_deref(), Some("gone"));
             task.id
         }));
@@ -262,7 +249,7 @@ async fn tasks_of_a_dead_host_go_to_one_that_lives() {
     assert!(b.adopt_tasks("gone").await.unwrap().is_empty());
     // At its start a host speaks for itself only.
     assert_eq!(b.interrupt_tasks("started").await.unwrap(), 1);
-    assert_eq!(c.task("3").await.unwrap().unwrap().state, super::super::TaskState::Running);
+    assert_eq!(c.task("3").await.unwrap().unwrap().state, TaskState::Running);
 }
 
 #[tokio::test]

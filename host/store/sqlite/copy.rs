@@ -1,23 +1,19 @@
 //! Rows in and out of the embedded backend, as they are.
 
-use async_trait::async_trait;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
 use super::{SqliteStore, failure};
 use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, Target};
 use crate::store::{PAGE_BYTES, StoreError};
+use async_trait::async_trait;
 
 #[async_trait]
 impl Portable for SqliteStore {
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError> {
-        let rows = sqlx::query("SELECT id, path, name, last_indexed, removed FROM roots ORDER BY id");
-        let rows = rows.fetch_all(&self.readers).await.map_err(failure)?;
-        rows.iter().map(root_row).collect::<sqlx::Result<_>>().map_err(failure)
+        let rows = sqlx::query_as("SELECT id, path, name, last_indexed, removed FROM roots ORDER BY id");
+        rows.fetch_all(&self.readers).await.map_err(failure)
     }
 
     async fn export_documents(&self, after: i64) -> Result<Vec<DocumentRow>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sqlx::query_as(
             "SELECT d.*, c.body FROM (
                  SELECT page.*, sum(size) OVER (ORDER BY sequence) - size AS before
                  FROM (SELECT * FROM documents WHERE sequence > $1 ORDER BY sequence LIMIT $2) page
@@ -25,24 +21,18 @@ impl Portable for SqliteStore {
              WHERE d.before < $3 ORDER BY d.sequence",
         );
         let rows = rows.bind(after).bind(PAGE_ROWS).bind(PAGE_BYTES.cast_signed());
-        let rows = rows.fetch_all(&self.readers).await.map_err(failure)?;
-        rows.iter().map(document_row).collect::<sqlx::Result<_>>().map_err(failure)
+        rows.fetch_all(&self.readers).await.map_err(failure)
     }
 
     async fn target(&self) -> Result<Target, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM counters WHERE name = 'copying') AS begun,
+        let row = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM counters WHERE name = 'copying'),
                  EXISTS (SELECT 1 FROM documents) OR EXISTS (SELECT 1 FROM roots WHERE id <> 0)
-                     OR EXISTS (SELECT 1 FROM tasks) AS used",
+                     OR EXISTS (SELECT 1 FROM tasks) OR EXISTS (SELECT 1 FROM api_keys)
+                     OR EXISTS (SELECT 1 FROM history)",
         );
-        let row = row.fetch_one(&self.readers).await.map_err(failure)?;
-        let (begun, used): (bool, bool) =
-            (row.try_get("begun").map_err(failure)?, row.try_get("used").map_err(failure)?);
-        Ok(match (begun, used) {
-            (true, _) => Target::Begun,
-            (false, true) => Target::Full,
-            (false, false) => Target::Empty,
-        })
+        let (begun, used) = row.fetch_one(&self.readers).await.map_err(failure)?;
+        Ok(Target::of(begun, used))
     }
 
     async fn begin_import(&self) -> Result<(), StoreError> {
@@ -125,31 +115,4 @@ impl Portable for SqliteStore {
         sqlx::query("DELETE FROM counters WHERE name = 'copying'").execute(&mut *transaction).await.map_err(failure)?;
         transaction.commit().await.map_err(failure)
     }
-}
-
-fn root_row(row: &SqliteRow) -> sqlx::Result<RootRow> {
-    Ok(RootRow {
-        id: row.try_get("id")?,
-        path: row.try_get("path")?,
-        name: row.try_get("name")?,
-        last_indexed: row.try_get("last_indexed")?,
-        removed: row.try_get("removed")?,
-    })
-}
-
-fn document_row(row: &SqliteRow) -> sqlx::Result<DocumentRow> {
-    Ok(DocumentRow {
-        id: row.try_get("id")?,
-        root: row.try_get("root")?,
-        path: row.try_get("path")?,
-        language: row.try_get("language")?,
-        title: row.try_get("title")?,
-        modified: row.try_get("modified")?,
-        stamp: row.try_get("stamp")?,
-        size: row.try_get("size")?,
-        digest: row.try_get("digest")?,
-        sequence: row.try_get("sequence")?,
-        deleted: row.try_get("deleted")?,
-        body: row.try_get("body")?,
-    })
 }

@@ -1,15 +1,12 @@
-//! Every statement about documents, roots and the sequence. SQL that PostgreSQL understands too,
-//! wherever both can say it.
+//! Every statement about documents, roots and the sequence.
 
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqliteExecutor, SqlitePool, Transaction};
 
-use crate::index::DocumentVersion;
 use crate::store::version::{Current, Decision, Encoded};
-use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, content, version};
+use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, row, version};
 
 /// Takes the write lock at once; a transaction that upgrades from reading may fail half-way instead.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -17,18 +14,17 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) async fn upsert(writer: &SqlitePool, documents: Vec<Encoded>) -> sqlx::Result<Vec<Upserted>> {
     let now = version::unix_now();
     let mut transaction = writer.begin_with(BEGIN).await?;
-    let mut sequence = current_sequence(&mut transaction).await?;
+    let mut sequence = last_sequence(&mut *transaction).await?;
     let mut outcomes = Vec::with_capacity(documents.len());
     for encoded in documents {
         let document = &encoded.document;
-        let stored = sqlx::query(
+        let stored: Option<Current> = sqlx::query_as(
             "SELECT language, title, modified, stamp, digest, deleted FROM documents WHERE root = $1 AND path = $2",
         )
         .bind(document.root.cast_signed())
         .bind(&document.path)
         .fetch_optional(&mut *transaction)
         .await?;
-        let stored = stored.as_ref().map(current).transpose()?;
         match version::decide(stored.as_ref(), &encoded) {
             Decision::Write => {
                 sequence += 1;
@@ -89,20 +85,9 @@ async fn write(
     Ok(id)
 }
 
-fn current(row: &SqliteRow) -> sqlx::Result<Current> {
-    Ok(Current {
-        digest: row.try_get("digest")?,
-        language: row.try_get("language")?,
-        title: row.try_get("title")?,
-        modified: row.try_get("modified")?,
-        stamp: row.try_get("stamp")?,
-        deleted: row.try_get("deleted")?,
-    })
-}
-
 pub(super) async fn remove(writer: &SqlitePool, root: u64, paths: &[String]) -> sqlx::Result<u64> {
     let mut transaction = writer.begin_with(BEGIN).await?;
-    let mut sequence = current_sequence(&mut transaction).await?;
+    let mut sequence = last_sequence(&mut *transaction).await?;
     let mut removed = 0;
     for path in paths {
         let id: Option<i64> =
@@ -133,14 +118,6 @@ async fn bury(transaction: &mut Transaction<'_, Sqlite>, id: i64, sequence: u64)
     Ok(())
 }
 
-async fn current_sequence(transaction: &mut Transaction<'_, Sqlite>) -> sqlx::Result<u64> {
-    // An update, not a read: in PostgreSQL it locks the row, so sequences become visible in order.
-    let value: i64 = sqlx::query_scalar("UPDATE counters SET value = value WHERE name = 'sequence' RETURNING value")
-        .fetch_one(&mut **transaction)
-        .await?;
-    Ok(value.cast_unsigned())
-}
-
 async fn set_sequence(transaction: &mut Transaction<'_, Sqlite>, sequence: u64) -> sqlx::Result<()> {
     sqlx::query("UPDATE counters SET value = $1 WHERE name = 'sequence'")
         .bind(sequence.cast_signed())
@@ -149,9 +126,10 @@ async fn set_sequence(transaction: &mut Transaction<'_, Sqlite>, sequence: u64) 
     Ok(())
 }
 
-pub(super) async fn last_sequence(readers: &SqlitePool) -> sqlx::Result<u64> {
+/// Also in a transaction that writes: it has the write lock from its beginning, so nobody else takes a number.
+pub(super) async fn last_sequence(connection: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
     let value: i64 =
-        sqlx::query_scalar("SELECT value FROM counters WHERE name = 'sequence'").fetch_one(readers).await?;
+        sqlx::query_scalar("SELECT value FROM counters WHERE name = 'sequence'").fetch_one(connection).await?;
     Ok(value.cast_unsigned())
 }
 
@@ -167,7 +145,7 @@ pub(super) async fn changes(readers: &SqlitePool, after: u64, limit: u32) -> sql
     let mut changes = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.try_next().await? {
-        let change = change(&row)?;
+        let change = row::change(&row)?;
         if let StoredChange::Upsert(version) = &change {
             bytes += version.content.len() as u64;
         }
@@ -189,50 +167,14 @@ pub(super) async fn document(readers: &SqlitePool, root: u64, path: &str) -> sql
     .bind(path)
     .fetch_optional(readers)
     .await?;
-    row.as_ref().map(change).transpose()
-}
-
-fn change(row: &SqliteRow) -> sqlx::Result<StoredChange> {
-    let document = unsigned(row, "id")?;
-    let sequence = unsigned(row, "sequence")?;
-    if row.try_get("deleted")? {
-        return Ok(StoredChange::Remove { document, sequence });
-    }
-    let path: String = row.try_get("path")?;
-    let body: Option<&[u8]> = row.try_get("body")?;
-    let digest: &[u8] = row.try_get("digest")?;
-    Ok(match content::decode(body.unwrap_or_default(), unsigned(row, "size")?, digest) {
-        Ok(content) => StoredChange::Upsert(DocumentVersion {
-            sequence,
-            document,
-            root: unsigned(row, "root")?,
-            path,
-            language: row.try_get("language")?,
-            title: row.try_get("title")?,
-            modified: row.try_get("modified")?,
-            content,
-        }),
-        Err(error) => StoredChange::Damaged { document, sequence, path, reason: error.to_string() },
-    })
+    row.as_ref().map(row::change).transpose()
 }
 
 pub(super) async fn fingerprints(readers: &SqlitePool, root: u64) -> sqlx::Result<HashMap<String, Fingerprint>> {
-    let mut rows =
-        sqlx::query("SELECT path, digest, modified, stamp, size FROM documents WHERE root = $1 AND NOT deleted")
-            .bind(root.cast_signed())
-            .fetch(readers);
-    let mut fingerprints = HashMap::new();
-    while let Some(row) = rows.try_next().await? {
-        let digest: &[u8] = row.try_get("digest")?;
-        let fingerprint = Fingerprint {
-            digest: digest.try_into().unwrap_or_default(),
-            modified: row.try_get("modified")?,
-            stamp: row.try_get("stamp")?,
-            size: unsigned(&row, "size")?,
-        };
-        fingerprints.insert(row.try_get("path")?, fingerprint);
-    }
-    Ok(fingerprints)
+    let rows = sqlx::query("SELECT path, digest, modified, stamp, size FROM documents WHERE root = $1 AND NOT deleted")
+        .bind(root.cast_signed())
+        .fetch(readers);
+    rows.and_then(async |row| row::fingerprint(&row)).try_collect().await
 }
 
 pub(super) async fn mark_damaged(writer: &SqlitePool, document: u64) -> sqlx::Result<()> {
@@ -244,7 +186,7 @@ pub(super) async fn mark_damaged(writer: &SqlitePool, document: u64) -> sqlx::Re
 }
 
 pub(super) async fn register_root(writer: &SqlitePool, path: &str, name: &str) -> sqlx::Result<Root> {
-    let row = sqlx::query(
+    sqlx::query_as(
         "INSERT INTO roots (path, name) VALUES ($1, $2)
          ON CONFLICT (path) DO UPDATE SET name = excluded.name, removed = FALSE
          RETURNING id, path, name, last_indexed",
@@ -252,27 +194,14 @@ pub(super) async fn register_root(writer: &SqlitePool, path: &str, name: &str) -
     .bind(path)
     .bind(name)
     .fetch_one(writer)
-    .await?;
-    root(&row)
+    .await
 }
 
 pub(super) async fn roots(readers: &SqlitePool) -> sqlx::Result<Vec<Root>> {
-    sqlx::query("SELECT id, path, name, last_indexed FROM roots WHERE id <> $1 AND NOT removed ORDER BY id")
+    sqlx::query_as("SELECT id, path, name, last_indexed FROM roots WHERE id <> $1 AND NOT removed ORDER BY id")
         .bind(POSTED_ROOT.cast_signed())
         .fetch_all(readers)
-        .await?
-        .iter()
-        .map(root)
-        .collect()
-}
-
-fn root(row: &SqliteRow) -> sqlx::Result<Root> {
-    Ok(Root {
-        id: unsigned(row, "id")?,
-        path: row.try_get("path")?,
-        name: row.try_get("name")?,
-        last_indexed: row.try_get("last_indexed")?,
-    })
+        .await
 }
 
 pub(super) async fn mark_indexed(writer: &SqlitePool, root: u64, at: i64) -> sqlx::Result<()> {
@@ -286,7 +215,7 @@ pub(super) async fn mark_indexed(writer: &SqlitePool, root: u64, at: i64) -> sql
 
 pub(super) async fn remove_root(writer: &SqlitePool, root: u64) -> sqlx::Result<u64> {
     let mut transaction = writer.begin_with(BEGIN).await?;
-    let first = current_sequence(&mut transaction).await?;
+    let first = last_sequence(&mut *transaction).await?;
     let documents: Vec<i64> =
         sqlx::query_scalar("SELECT id FROM documents WHERE root = $1 AND NOT deleted ORDER BY id")
             .bind(root.cast_signed())
@@ -308,7 +237,7 @@ pub(super) async fn remove_root(writer: &SqlitePool, root: u64) -> sqlx::Result<
 }
 
 pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {
-    let row = sqlx::query(
+    sqlx::query_as(
         "SELECT count(*) FILTER (WHERE NOT deleted) AS documents, count(*) FILTER (WHERE deleted) AS tombstones,
              CAST(coalesce(sum(size), 0) AS BIGINT) AS content_bytes,
              (SELECT count(*) FROM roots WHERE id <> $1 AND NOT removed) AS roots
@@ -316,16 +245,5 @@ pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {
     )
     .bind(POSTED_ROOT.cast_signed())
     .fetch_one(readers)
-    .await?;
-    Ok(Counts {
-        documents: unsigned(&row, "documents")?,
-        tombstones: unsigned(&row, "tombstones")?,
-        content_bytes: unsigned(&row, "content_bytes")?,
-        roots: unsigned(&row, "roots")?,
-    })
-}
-
-/// SQL integers are signed; what we store in them never is.
-fn unsigned(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
-    row.try_get::<i64, _>(column).map(i64::cast_unsigned)
+    .await
 }

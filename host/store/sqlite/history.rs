@@ -1,8 +1,7 @@
 //! Every statement about figures of the past.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
+use sqlx::SqlitePool;
 
 use super::{SqliteStore, failure};
 use crate::store::StoreError;
@@ -47,7 +46,7 @@ async fn record(writer: &SqlitePool, rows: &[HistoryRow]) -> sqlx::Result<()> {
 }
 
 async fn read(readers: &SqlitePool, range: &HistoryRange) -> sqlx::Result<Vec<HistoryRow>> {
-    let rows = sqlx::query(
+    let rows = sqlx::query_as(
         "SELECT at, host, figures, times FROM history
          WHERE resolution = $1 AND at >= $2 AND at < $3 AND ($4 IS NULL OR host = $4)
          ORDER BY at, host LIMIT $5",
@@ -59,16 +58,7 @@ async fn read(readers: &SqlitePool, range: &HistoryRange) -> sqlx::Result<Vec<Hi
     .bind(i64::from(range.limit))
     .fetch_all(readers)
     .await?;
-    let row = |row: &SqliteRow| {
-        Ok(HistoryRow {
-            host: row.try_get("host")?,
-            resolution: range.resolution,
-            at: row.try_get("at")?,
-            figures: row.try_get("figures")?,
-            times: row.try_get("times")?,
-        })
-    };
-    rows.iter().map(row).collect()
+    Ok(rows.into_iter().map(|columns| range.row(columns)).collect())
 }
 
 #[cfg(test)]

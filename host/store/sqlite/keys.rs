@@ -1,10 +1,9 @@
 //! Every statement about API keys.
 
 use async_trait::async_trait;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::{SqliteStore, failure};
+use crate::store::row::KeyRow;
 use crate::store::{KeyStore, StoreError, StoredKey};
 
 #[async_trait]
@@ -28,27 +27,13 @@ impl KeyStore for SqliteStore {
     }
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM api_keys ORDER BY created_at, id").fetch_all(&self.readers).await;
-        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(failure)
+        let rows = sqlx::query_as("SELECT * FROM api_keys ORDER BY created_at, id").fetch_all(&self.readers);
+        let rows: Vec<KeyRow> = rows.await.map_err(failure)?;
+        rows.into_iter().map(StoredKey::try_from).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
     async fn remove_key(&self, id: &str) -> Result<bool, StoreError> {
         let removed = sqlx::query("DELETE FROM api_keys WHERE id = $1").bind(id).execute(&self.writer).await;
         removed.map(|removed| removed.rows_affected() > 0).map_err(failure)
     }
-}
-
-fn key(row: &SqliteRow) -> sqlx::Result<StoredKey> {
-    let undecodable = |column: &str| sqlx::Error::ColumnDecode { index: column.into(), source: "out of range".into() };
-    let digest: Vec<u8> = row.try_get("digest")?;
-    let rate: Option<i64> = row.try_get("rate_per_minute")?;
-    Ok(StoredKey {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        digest: digest.try_into().map_err(|_| undecodable("digest"))?,
-        scopes: row.try_get("scopes")?,
-        rate_per_minute: rate.map(u32::try_from).transpose().map_err(|_| undecodable("rate_per_minute"))?,
-        created_at: row.try_get("created_at")?,
-        expires_at: row.try_get("expires_at")?,
-    })
 }

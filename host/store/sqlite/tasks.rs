@@ -1,11 +1,8 @@
-//! Every statement about tasks. Enumerations and progress lie in their columns as JSON, so that a newer
-//! program reads what an older one wrote.
+//! Every statement about tasks.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
+use sqlx::SqlitePool;
 
+use crate::store::row::{TaskRow, json};
 use crate::store::{Task, TaskState};
 
 pub(super) async fn save(writer: &SqlitePool, task: &Task) -> sqlx::Result<()> {
@@ -31,18 +28,17 @@ pub(super) async fn save(writer: &SqlitePool, task: &Task) -> sqlx::Result<()> {
 }
 
 pub(super) async fn get(readers: &SqlitePool, id: &str) -> sqlx::Result<Option<Task>> {
-    let row = sqlx::query("SELECT * FROM tasks WHERE id = $1").bind(id).fetch_optional(readers).await?;
-    row.as_ref().map(task).transpose()
+    let row: Option<TaskRow> =
+        sqlx::query_as("SELECT * FROM tasks WHERE id = $1").bind(id).fetch_optional(readers).await?;
+    row.map(Task::try_from).transpose()
 }
 
 pub(super) async fn list(readers: &SqlitePool, limit: u32) -> sqlx::Result<Vec<Task>> {
-    sqlx::query("SELECT * FROM tasks ORDER BY id DESC LIMIT $1")
+    let rows: Vec<TaskRow> = sqlx::query_as("SELECT * FROM tasks ORDER BY id DESC LIMIT $1")
         .bind(i64::from(limit))
         .fetch_all(readers)
-        .await?
-        .iter()
-        .map(task)
-        .collect()
+        .await?;
+    rows.into_iter().map(Task::try_from).collect()
 }
 
 pub(super) async fn interrupt(writer: &SqlitePool, message: &str) -> sqlx::Result<u64> {
@@ -54,28 +50,4 @@ pub(super) async fn interrupt(writer: &SqlitePool, message: &str) -> sqlx::Resul
         .execute(writer)
         .await?;
     Ok(result.rows_affected())
-}
-
-fn task(row: &SqliteRow) -> sqlx::Result<Task> {
-    Ok(Task {
-        id: row.try_get("id")?,
-        kind: parsed(row, "kind")?,
-        state: parsed(row, "state")?,
-        path: row.try_get("path")?,
-        progress: parsed(row, "progress")?,
-        error: row.try_get("error")?,
-        created_at: row.try_get("created_at")?,
-        started_at: row.try_get("started_at")?,
-        finished_at: row.try_get("finished_at")?,
-    })
-}
-
-fn json(value: &impl Serialize) -> sqlx::Result<String> {
-    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
-fn parsed<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> sqlx::Result<T> {
-    let text: &str = row.try_get(column)?;
-    serde_json::from_str(text)
-        .map_err(|error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() })
 }
