@@ -26,7 +26,7 @@ use common::crowd::{self, Crowd, Seen, Stage};
 use common::figures::{Sample, head, row, short};
 use common::host::Host;
 use common::server::Server;
-use common::workload::{Question, Workload};
+use common::workload::Workload;
 use common::{Options, machine};
 use serde_json::{Value, json};
 use services::{Postgres, PostgresOptions, Redis};
@@ -328,9 +328,5 @@ async fn requests(options: &Options) -> anyhow::Result<Vec<Vec<u8>>> {
     let server = Server::start(&options.small_tree(), options, |_| {}).await?;
     let mut workload = Workload::draw(&server.app.index.snapshot(), options.size(3000, 30))?;
     server.stop().await?;
-    let count = options.size(600, 20);
-    let of_each = ["syntax", "hybrid", "semantic"].map(|strategy| workload.take(strategy, count));
-    let longest = of_each.iter().map(Vec::len).max().unwrap_or(0);
-    let questions = (0..longest).flat_map(|at| of_each.iter().filter_map(move |questions| questions.get(at)));
-    Ok(questions.map(Question::http).collect())
+    Ok(workload.mixed(options.size(600, 20)))
 }

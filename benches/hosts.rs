@@ -17,13 +17,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::Parser;
-use common::client::{Connection, apart};
+use common::client::{self, Connection};
 use common::figures::{Sample, head, row, short};
 use common::host::Host;
 use common::server::Server;
 use common::workload::Workload;
 use common::{Options, machine};
-use futures::future::join_all;
 use services::{Postgres, PostgresOptions, Redis};
 
 /// Measures hosts together.
@@ -36,7 +35,6 @@ struct Arguments {
 }
 
 /// What the clients saw.
-#[derive(Default)]
 struct Seen {
     latencies: Vec<Duration>,
     hits: usize,
@@ -88,7 +86,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ],
     );
     for (name, addresses) in [("one", &all[..1]), ("three, in turn", &all[..])] {
-        let requests = take(&mut workload, count);
+        let requests = workload.mixed(count / 3);
         let asked = |requests: Vec<Vec<u8>>| ask(addresses.to_vec(), requests, clients);
         // Never asked before: every answer is computed, by whichever host.
         print(name, "index", &asked(requests.clone()).await?);
@@ -97,7 +95,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         print(name, "cache, third time", &asked(requests).await?);
     }
 
-    let requests = take(&mut workload, count);
+    let requests = workload.mixed(count / 3);
     head("One host is asked first, then another one the same", &["host", "searches", "hits, %", "p50, ms", "p99, ms"]);
     for (name, address) in [("first", all[0]), ("second", all[1]), ("second again", all[1])] {
         let seen = ask(vec![address], requests.clone(), clients).await?;
@@ -130,17 +128,6 @@ async fn draw(options: &Options) -> anyhow::Result<(Workload, usize)> {
     Ok((workload, options.size(300, 9)))
 }
 
-/// Of each strategy as many, in turn, none of which was taken before.
-fn take(workload: &mut Workload, count: usize) -> Vec<Vec<u8>> {
-    let of = |workload: &mut Workload, strategy| {
-        let questions = workload.take(strategy, count / 3);
-        questions.iter().map(common::workload::Question::http).collect::<Vec<_>>()
-    };
-    let [one, two, three] = ["syntax", "hybrid", "semantic"].map(|strategy| of(workload, strategy));
-    let longest = one.len().max(two.len()).max(three.len());
-    (0..longest).flat_map(|at| [one.get(at), two.get(at), three.get(at)]).flatten().cloned().collect()
-}
-
 /// One further, so that a client that asks in turn comes to another host with each.
 fn shifted(requests: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut shifted = requests.to_vec();
@@ -148,37 +135,14 @@ fn shifted(requests: &[Vec<u8>]) -> Vec<Vec<u8>> {
     shifted
 }
 
-/// Asks each request once: request `n` goes to host `n` modulo their number, whoever of the clients has time.
 async fn ask(hosts: Vec<SocketAddr>, requests: Vec<Vec<u8>>, clients: usize) -> anyhow::Result<Seen> {
-    apart(move || async move {
-        let next = std::cell::Cell::new(0);
-        let client = async || {
-            let mut seen = Seen::default();
-            let mut connections = Vec::new();
-            for host in &hosts {
-                connections.push(Connection::open(*host).await?);
-            }
-            while let Some(request) = requests.get(next.replace(next.get() + 1)) {
-                let connection = &mut connections[(next.get() - 1) % hosts.len()];
-                let began = Instant::now();
-                let status = connection.exchange(request).await?;
-                seen.latencies.push(began.elapsed());
-                ensure!(status == 200, "status {status}: {}", String::from_utf8_lossy(connection.body()));
-                seen.hits += usize::from(connection.was_hit());
-                seen.shared += usize::from(connection.head_has("detail=redis"));
-            }
-            anyhow::Ok(seen)
-        };
-        let began = Instant::now();
-        let mut all = Seen::default();
-        for seen in join_all((0..clients).map(|_| client())).await {
-            let seen = seen?;
-            all.latencies.extend(seen.latencies);
-            all.hits += seen.hits;
-            all.shared += seen.shared;
-        }
-        all.took = began.elapsed();
-        Ok(all)
-    })
-    .await
+    let began = Instant::now();
+    let note = |connection: &Connection, latency: Duration| {
+        Ok((latency, connection.was_hit(), connection.head_has("detail=redis")))
+    };
+    let answers = client::each(hosts, requests, clients, note).await?;
+    let took = began.elapsed();
+    let hits = answers.iter().filter(|(_, hit, _)| *hit).count();
+    let shared = answers.iter().filter(|(_, _, shared)| *shared).count();
+    Ok(Seen { latencies: answers.into_iter().map(|(latency, _, _)| latency).collect(), hits, shared, took })
 }

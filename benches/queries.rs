@@ -16,19 +16,15 @@
 
 mod common;
 
-use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use clap::Parser;
-use common::client::{Connection, apart};
+use common::client::{self, Connection};
 use common::figures::{Sample, head, row, short};
 use common::server::Server;
 use common::workload::{Question, Workload};
 use common::{Options, machine, ripgrep};
 use corsac::service::answer::SearchResponse;
-use futures::future::try_join_all;
 
 /// As in the paths of the API.
 const STRATEGIES: [&str; 4] = ["syntax", "semantic", "hybrid", "search"];
@@ -74,7 +70,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             for cache in ["uncached", "cached"] {
                 let (address, requests) = (server.address, questions.iter().map(Question::http).collect());
                 let began = Instant::now();
-                let seen = apart(move || over_http(address, requests, clients)).await?;
+                let seen = client::each(vec![address], requests, clients, seen).await?;
                 print(strategy, &format!("{clients}, HTTP"), cache, &seen, began.elapsed());
             }
         }
@@ -131,23 +127,8 @@ fn print(strategy: &str, clients: &str, cache: &str, seen: &[Seen], took: Durati
     ]);
 }
 
-/// Each request once, by whichever client is free.
-async fn over_http(address: SocketAddr, requests: Vec<Vec<u8>>, clients: usize) -> anyhow::Result<Vec<Seen>> {
-    let (next, seen) = (RefCell::new(requests.iter()), RefCell::new(Vec::with_capacity(requests.len())));
-    let client = async || {
-        let mut connection = Connection::open(address).await?;
-        loop {
-            let Some(request) = next.borrow_mut().next() else { return anyhow::Ok(()) };
-            let began = Instant::now();
-            let status = connection.exchange(request).await?;
-            let took = began.elapsed();
-            let body = || String::from_utf8_lossy(connection.body()).into_owned();
-            ensure!(status == 200, "status {status} for {}: {}", String::from_utf8_lossy(request), body());
-            seen.borrow_mut().push(Seen { took, hit: connection.was_hit() });
-        }
-    };
-    try_join_all((0..clients).map(|_| client())).await?;
-    Ok(seen.into_inner())
+fn seen(connection: &Connection, took: Duration) -> anyhow::Result<Seen> {
+    Ok(Seen { took, hit: connection.was_hit() })
 }
 
 async fn in_process(server: &Server, questions: &[Question]) -> anyhow::Result<Vec<Seen>> {

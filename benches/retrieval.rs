@@ -12,15 +12,13 @@
 
 mod common;
 
-use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Parser;
-use common::client::{Connection, apart};
+use common::client::{self, Connection};
 use common::figures::{Sample, head, row, short};
 use common::machine;
 use common::server::Server;
@@ -32,7 +30,6 @@ use corsac::index::Searched;
 use corsac::index::remote::Analysis;
 use corsac::runtime::{Runtime, RuntimeOptions};
 use corsac::store::{PostgresStore, Retrieval};
-use futures::future::try_join_all;
 use rayon::prelude::*;
 use services::{Postgres, PostgresKind, PostgresOptions};
 use tokio::task::{block_in_place, spawn_blocking};
@@ -133,7 +130,7 @@ async fn ask(server: Server, mode: &'static str, mut workload: Workload, count: 
         for clients in CLIENTS {
             let questions = workload.take(strategy, count);
             let (address, requests) = (server.address, questions.iter().map(Question::http).collect());
-            rows.push((strategy, clients, apart(move || over_http(address, requests, clients)).await?));
+            rows.push((strategy, clients, client::each(vec![address], requests, clients, whole).await?));
         }
     }
     let megabytes = server.app.index.snapshot().stats().index_bytes as f64 / 1e6;
@@ -142,24 +139,11 @@ async fn ask(server: Server, mode: &'static str, mut workload: Workload, count: 
     Ok(asked)
 }
 
-/// Each request once, by whichever client is free.
-async fn over_http(address: SocketAddr, requests: Vec<Vec<u8>>, clients: usize) -> anyhow::Result<Vec<Duration>> {
-    let (next, seen) = (RefCell::new(requests.iter()), RefCell::new(Vec::with_capacity(requests.len())));
-    let client = async || {
-        let mut connection = Connection::open(address).await?;
-        loop {
-            let Some(request) = next.borrow_mut().next() else { return anyhow::Ok(()) };
-            let began = Instant::now();
-            let status = connection.exchange(request).await?;
-            let took = began.elapsed();
-            let body = || String::from_utf8_lossy(connection.body()).into_owned();
-            ensure!(status == 200, "status {status} for {}: {}", String::from_utf8_lossy(request), body());
-            ensure!(!body().contains("\"degraded\":true"), "degraded: {}", body());
-            seen.borrow_mut().push(took);
-        }
-    };
-    try_join_all((0..clients).map(|_| client())).await?;
-    Ok(seen.into_inner())
+/// The time of an answer that nothing was left out of.
+fn whole(connection: &Connection, took: Duration) -> anyhow::Result<Duration> {
+    let body = String::from_utf8_lossy(connection.body());
+    ensure!(!body.contains("\"degraded\":true"), "degraded: {body}");
+    Ok(took)
 }
 
 async fn relevance(folder: &Path, postgres: &Postgres) -> anyhow::Result<()> {

@@ -101,6 +101,22 @@ pub struct DocumentInfo {
     pub chunks: u32,
 }
 
+impl DocumentInfo {
+    fn of(version: &DocumentVersion, chunks: usize) -> Self {
+        Self {
+            sequence: version.sequence,
+            document: version.document,
+            root: version.root,
+            path: version.path.as_str().into(),
+            language: version.language.as_deref().map(Arc::from),
+            title: version.title.as_deref().map(Arc::from),
+            modified: version.modified,
+            size: version.content.len() as u64,
+            chunks: chunks as u32,
+        }
+    }
+}
+
 /// One chunk with its document, as hits and rankers need it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChunkInfo {
@@ -298,17 +314,7 @@ impl Writer {
             return Ok(());
         }
         self.forget(version.document);
-        let info = DocumentInfo {
-            sequence: version.sequence,
-            document: version.document,
-            root: version.root,
-            path: version.path.as_str().into(),
-            language: version.language.as_deref().map(Arc::from),
-            title: version.title.as_deref().map(Arc::from),
-            modified: version.modified,
-            size: version.content.len() as u64,
-            chunks: chunks.len() as u32,
-        };
+        let info = DocumentInfo::of(&version, chunks.len());
         let entry = Arc::new(Entry { info: Arc::new(info), chunks: chunks.into(), embeddings });
         self.text.add(&entry, &version.content)?;
         self.versions.insert(version.document, version.sequence);

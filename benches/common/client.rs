@@ -2,9 +2,12 @@
 //! that is used again. It shares the processor with the server that it measures, so it does only what it
 //! must: find the end of the head and the length of the body.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use futures::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -58,6 +61,39 @@ impl Connection {
     pub fn was_hit(&self) -> bool {
         find(&self.buffer[..self.body], b"cache-status: corsac; hit").is_some()
     }
+}
+
+/// Asks each request once: request `n` goes to server `n` modulo their number, by whichever of the clients is free.
+/// `note` says what is to be kept of an answer.
+pub async fn each<T: Send + 'static>(
+    servers: Vec<SocketAddr>,
+    requests: Vec<Vec<u8>>,
+    clients: usize,
+    note: impl Fn(&Connection, Duration) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<Vec<T>> {
+    apart(move || async move {
+        let (next, noted) =
+            (RefCell::new(requests.iter().enumerate()), RefCell::new(Vec::with_capacity(requests.len())));
+        let client = async || {
+            let mut connections = Vec::new();
+            for server in &servers {
+                connections.push(Connection::open(*server).await?);
+            }
+            loop {
+                let Some((number, request)) = next.borrow_mut().next() else { return anyhow::Ok(()) };
+                let connection = &mut connections[number % servers.len()];
+                let began = Instant::now();
+                let status = connection.exchange(request).await?;
+                let took = began.elapsed();
+                let text = String::from_utf8_lossy;
+                ensure!(status == 200, "status {status} for {}: {}", text(request), text(connection.body()));
+                noted.borrow_mut().push(note(connection, took)?);
+            }
+        };
+        try_join_all((0..clients).map(|_| client())).await?;
+        Ok(noted.into_inner())
+    })
+    .await
 }
 
 /// A `GET` as it goes over the wire.

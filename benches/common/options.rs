@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 pub struct Options {
     /// Tiny sizes: shows that the program works; its numbers mean nothing.
     #[arg(long)]
-    pub quick: bool,
+    quick: bool,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
-    pub bench: bool,
+    bench: bool,
     /// Folder to index [default: what the program's description says].
     #[arg(long, value_name = "FOLDER")]
-    pub tree: Option<PathBuf>,
+    tree: Option<PathBuf>,
     /// Where the index of the tree is kept for the next run [default: a temporary folder].
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,

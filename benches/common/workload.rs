@@ -134,6 +134,14 @@ impl Workload {
         questions.truncate(count);
         questions
     }
+
+    /// The next `count` questions for each of three strategies, in turn, as they go over the wire.
+    pub fn mixed(&mut self, count: usize) -> Vec<Vec<u8>> {
+        let of_each = ["syntax", "hybrid", "semantic"].map(|strategy| self.take(strategy, count));
+        let longest = of_each.iter().map(Vec::len).max().unwrap_or(0);
+        let questions = (0..longest).flat_map(|at| of_each.iter().filter_map(move |questions| questions.get(at)));
+        questions.map(Question::http).collect()
+    }
 }
 
 /// Texts of each kind out of one file at most, so that large files do not make the workload.

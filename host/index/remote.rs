@@ -35,7 +35,7 @@ pub trait Engine: Send + Sync + 'static {
     /// As of `generation`.
     fn stats(&self) -> IndexStats;
 
-    /// One probe within a scope, its limit already checked.
+    /// One probe within a scope, its limit and the name of a symbol already checked.
     fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError>;
 
     /// In the order of `ids`; none for each chunk that is not there any more.
@@ -130,17 +130,7 @@ impl Analysis {
     /// Pure CPU, safe to call from many threads at once.
     pub(crate) fn document(&self, version: DocumentVersion) -> Document {
         let super::Prepared { version, chunks, embeddings } = super::prepare(&self.embedder, version);
-        let info = DocumentInfo {
-            sequence: version.sequence,
-            document: version.document,
-            root: version.root,
-            path: version.path.as_str().into(),
-            language: version.language.as_deref().map(Arc::from),
-            title: version.title.as_deref().map(Arc::from),
-            modified: version.modified,
-            size: version.content.len() as u64,
-            chunks: chunks.len() as u32,
-        };
+        let info = DocumentInfo::of(&version, chunks.len());
         let chunk = |(ordinal, chunk): (usize, super::chunk::Chunk)| {
             let body = version.content.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();
             let names = chunk.names();

@@ -110,6 +110,9 @@ impl Snapshot {
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(RetrievalError::BadProbe(format!("the limit is {limit}; use 1 to {MAX_LIMIT}")));
         }
+        if matches!(probe, Probe::Symbol(symbol) if symbol.name.is_empty()) {
+            return Err(RetrievalError::BadProbe("the name is empty; give at least one character".to_owned()));
+        }
         match &self.source {
             Source::Here(view) => view.probe(probe, scope, deadline),
             Source::Elsewhere(engine, _) => engine.probe(probe, scope, deadline),

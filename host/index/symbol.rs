@@ -25,9 +25,6 @@ pub(crate) fn probe(
     within: &Scope,
     deadline: Instant,
 ) -> Result<Hits, RetrievalError> {
-    if probe.name.is_empty() {
-        return Err(RetrievalError::BadProbe("the name is empty; give at least one character".to_owned()));
-    }
     let search = Search { reader, catalogue, probe, within, folded: probe.name.to_lowercase() };
     let mut found = Vec::new();
     for (ordinal, segment) in reader.searcher.segment_readers().iter().enumerate() {

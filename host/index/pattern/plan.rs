@@ -1,6 +1,6 @@
-//! Which strings, and so which trigrams, a text must have for a regular expression to match: a necessary condition, so that
-//! only few documents need verifying. After Cox, "Regular Expression Matching with a Trigram Index"
-//! (2012), simplified: sets of exact strings are carried through concatenations and kept small.
+//! Which strings, and so which trigrams, a text must have for a regular expression to match: a necessary condition, so
+//! that only few documents need verifying. After Cox, "Regular Expression Matching with a Trigram Index" (2012),
+//! simplified: sets of exact strings are carried through concatenations and kept small.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 use tantivy::Term;

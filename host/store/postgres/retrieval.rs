@@ -31,10 +31,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use sqlx::{Connection, PgConnection};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, Execute, PgConnection, Postgres};
 use tokio::runtime::Handle;
 
 use super::PostgresStore;
+use super::monitor::Monitor;
 use crate::index::remote::{Analysis, Engine};
 use crate::index::{ChunkInfo, DocumentInfo, IndexError, IndexStats};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
@@ -62,6 +65,22 @@ pub struct Retrieval {
     state: ArcSwap<State>,
     /// What the transactions since then have made of it.
     written: Mutex<State>,
+}
+
+/// A connection on which something is asked.
+struct Asking<'a> {
+    connection: &'a mut PgConnection,
+    monitor: &'a Monitor,
+}
+
+impl Asking<'_> {
+    /// The answer to one question; the monitor is told how long it took.
+    async fn rows(&mut self, mut query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
+        let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?.unwrap_or_default();
+        let sql = query.sql();
+        let _timing = self.monitor.timing(sql.as_str());
+        sqlx::query_with(sql.clone(), arguments).fetch_all(&mut *self.connection).await
+    }
 }
 
 impl Retrieval {
@@ -102,7 +121,7 @@ impl Retrieval {
         &self,
         deadline: Instant,
         settings: &str,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, RetrievalError>,
+        work: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, RetrievalError>,
     ) -> Result<T, RetrievalError> {
         self.is_readable().map_err(RetrievalError::Unavailable)?;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -116,9 +135,9 @@ impl Retrieval {
         let asked = async {
             let mut session = self.store.connections.session().await.map_err(failed)?;
             let answer = async {
-                let (connection, _) = session.parts().map_err(failed)?;
+                let (connection, monitor) = session.parts().map_err(failed)?;
                 let mut transaction = connection.begin_with(sqlx::AssertSqlSafe(begin)).await.map_err(failed)?;
-                let answer = work(&mut transaction).await?;
+                let answer = work(&mut Asking { connection: &mut transaction, monitor }).await?;
                 transaction.commit().await.map_err(failed)?;
                 Ok(answer)
             };
@@ -138,15 +157,11 @@ impl Retrieval {
     }
 
     /// Does work that is no question, within `limit`. The reason of a failure says no address.
-    fn run<T>(
-        &self,
-        limit: Duration,
-        work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
-    ) -> Result<T, String> {
+    fn run<T>(&self, limit: Duration, work: impl AsyncFnOnce(&mut Asking<'_>) -> sqlx::Result<T>) -> Result<T, String> {
         let asked = async {
             let mut session = self.store.connections.session().await?;
-            let (connection, _) = session.parts()?;
-            let outcome = work(connection).await;
+            let (connection, monitor) = session.parts()?;
+            let outcome = work(&mut Asking { connection, monitor }).await;
             session.settle(outcome)
         };
         let bounded = tokio::time::timeout(limit, self.store.connections.unless_away(asked));
@@ -157,11 +172,9 @@ impl Retrieval {
         }
     }
 
-    /// As `ask`, for look-ups that are no probes.
-    fn fetch<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T, IndexError> {
-        let deadline = Instant::now() + FETCH;
-        let work = async |connection: &mut PgConnection| work(connection).await.map_err(failed);
-        self.ask(deadline, "", work).map_err(|error| IndexError::Read(error.to_string()))
+    /// A look-up that is no probe: one statement, which sees one state of the database without a transaction around it.
+    fn fetch<T>(&self, work: impl AsyncFnOnce(&mut Asking<'_>) -> sqlx::Result<T>) -> Result<T, IndexError> {
+        self.is_readable().and_then(|()| self.run(FETCH, work)).map_err(IndexError::Read)
     }
 }
 
@@ -196,7 +209,7 @@ impl Engine for Retrieval {
         if ids.is_empty() {
             return Ok(vec![]);
         }
-        let found = self.fetch(async |connection| fetch::chunks(connection, ids).await)?;
+        let found = self.fetch(async |asking| fetch::chunks(asking, ids).await)?;
         // An id may be asked for more than once: two lines of one chunk.
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
@@ -205,19 +218,19 @@ impl Engine for Retrieval {
         if sequences.is_empty() {
             return Ok(HashMap::new());
         }
-        let texts = self.fetch(async |connection| fetch::texts(connection, sequences).await)?;
+        let texts = self.fetch(async |asking| fetch::texts(asking, sequences).await)?;
         Ok(texts.into_iter().map(|text| (text.sequence, text.content.into())).collect())
     }
 
     fn embeddings(&self, ids: &[ChunkId]) -> Result<HashMap<ChunkId, Vec<u8>>, IndexError> {
         match ids.is_empty() {
             true => Ok(HashMap::new()),
-            false => self.fetch(async |connection| fetch::embeddings(connection, ids).await),
+            false => self.fetch(async |asking| fetch::embeddings(asking, ids).await),
         }
     }
 
     fn documents(&self) -> Result<Vec<Arc<DocumentInfo>>, IndexError> {
-        self.fetch(async |connection| fetch::documents(connection).await)
+        self.fetch(async |asking| fetch::documents(asking).await)
     }
 }
 
@@ -248,3 +261,5 @@ fn reason(error: &sqlx::Error) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
+use super::Asking;
 use super::symbol::escaped;
 use crate::index::remote::question::{self, Alternatives, MAX_ALTERNATIVES, Question, Wanted};
 
@@ -14,15 +15,15 @@ const MAX_CONSIDERED: i64 = 1 << 16;
 /// The share and the frequency of each term.
 type Found = HashMap<String, (f32, i64)>;
 
-pub(super) async fn find(connection: &mut PgConnection, question: &Question) -> sqlx::Result<Alternatives> {
+pub(super) async fn find(asking: &mut Asking<'_>, question: &Question) -> sqlx::Result<Alternatives> {
     let mut alternatives = Alternatives::new();
     for wanted in question.approximate() {
         let mut found = Found::new();
         if question.fuzziness > 0 {
-            similar(connection, &wanted.term, question.fuzziness, &mut found).await?;
+            similar(asking, &wanted.term, question.fuzziness, &mut found).await?;
         }
         if wanted.prefix {
-            starting(connection, &wanted.term, &mut found).await?;
+            starting(asking, &wanted.term, &mut found).await?;
         }
         found.insert(wanted.term.clone(), (1.0, i64::MAX));
         let best = best(found);
@@ -32,7 +33,7 @@ pub(super) async fn find(connection: &mut PgConnection, question: &Question) -> 
 }
 
 /// Terms within an edit distance.
-async fn similar(connection: &mut PgConnection, term: &str, most: u8, found: &mut Found) -> sqlx::Result<()> {
+async fn similar(asking: &mut Asking<'_>, term: &str, most: u8, found: &mut Found) -> sqlx::Result<()> {
     // Stems end with `i` where words end with `y`, which a misspelt word may not have been given.
     let stem = term.strip_suffix('y').map(|stem| format!("{stem}i"));
     for form in [Some(term.to_owned()), stem].into_iter().flatten() {
@@ -43,7 +44,7 @@ async fn similar(connection: &mut PgConnection, term: &str, most: u8, found: &mu
              ORDER BY 2 DESC LIMIT $4",
         );
         let rows = rows.bind(length - i32::from(most)).bind(length + i32::from(most)).bind(pieces(&form, most));
-        for row in rows.bind(MAX_CONSIDERED).fetch_all(&mut *connection).await? {
+        for row in asking.rows(rows.bind(MAX_CONSIDERED)).await? {
             let (known, rows): (String, i64) = (row.try_get("term")?, row.try_get("rows")?);
             if rows > 0
                 && let Some(distance) = question::distance(&form, &known, most)
@@ -69,13 +70,13 @@ fn pieces(term: &str, most: u8) -> Vec<String> {
 }
 
 /// Terms that begin with `prefix`. As stems are stored, one that the prefix has outgrown by a few letters counts too.
-async fn starting(connection: &mut PgConnection, prefix: &str, found: &mut Found) -> sqlx::Result<()> {
+async fn starting(asking: &mut Asking<'_>, prefix: &str, found: &mut Found) -> sqlx::Result<()> {
     let rows = sqlx::query(
         "SELECT term, greatest(body, title, symbol, path) AS rows FROM chunk_terms
          WHERE term >= $1 AND term <= $1 || chr(1114111) AND starts_with(term, $1)
          ORDER BY 2 DESC, term LIMIT $2",
     );
-    for row in rows.bind(prefix).bind(MAX_ALTERNATIVES as i64).fetch_all(&mut *connection).await? {
+    for row in asking.rows(rows.bind(prefix).bind(MAX_ALTERNATIVES as i64)).await? {
         let rows: i64 = row.try_get("rows")?;
         if rows > 0 {
             note(found, row.try_get("term")?, question::share(0), rows);

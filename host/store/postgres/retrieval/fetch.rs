@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
 
+use super::Asking;
 use super::rows::with_nul;
 use crate::index::{ChunkInfo, DocumentInfo};
 use crate::query::ChunkId;
@@ -40,10 +41,7 @@ fn columns(ids: &[ChunkId]) -> (Vec<i64>, Vec<i32>) {
     ids.iter().map(|id| (id.sequence().cast_signed(), i32::from(id.ordinal()))).unzip()
 }
 
-pub(super) async fn chunks(
-    connection: &mut PgConnection,
-    ids: &[ChunkId],
-) -> sqlx::Result<HashMap<ChunkId, ChunkInfo>> {
+pub(super) async fn chunks(asking: &mut Asking<'_>, ids: &[ChunkId]) -> sqlx::Result<HashMap<ChunkId, ChunkInfo>> {
     let (sequences, ordinals) = columns(ids);
     let rows = sqlx::query(
         "SELECT chunks.sequence, chunks.ordinal, document, root, path, language, title, modified, size, chunks.chunks,
@@ -53,7 +51,7 @@ pub(super) async fn chunks(
     );
     let mut documents: HashMap<u64, Arc<DocumentInfo>> = HashMap::new();
     let mut found = HashMap::with_capacity(ids.len());
-    for row in rows.bind(sequences).bind(ordinals).fetch_all(connection).await? {
+    for row in asking.rows(rows.bind(sequences).bind(ordinals)).await? {
         let id = id(&row)?;
         let document = match documents.get(&id.sequence()) {
             Some(document) => Arc::clone(document),
@@ -88,22 +86,22 @@ fn document(row: &PgRow) -> sqlx::Result<DocumentInfo> {
 }
 
 /// Every document once: each has a first chunk.
-pub(super) async fn documents(connection: &mut PgConnection) -> sqlx::Result<Vec<Arc<DocumentInfo>>> {
+pub(super) async fn documents(asking: &mut Asking<'_>) -> sqlx::Result<Vec<Arc<DocumentInfo>>> {
     let rows = sqlx::query(
         "SELECT sequence, document, root, path, language, title, modified, size, chunks FROM chunks WHERE ordinal = 0",
     );
-    rows.fetch_all(connection).await?.iter().map(|row| document(row).map(Arc::new)).collect()
+    asking.rows(rows).await?.iter().map(|row| document(row).map(Arc::new)).collect()
 }
 
 /// The contents of versions, by sequence.
-pub(super) async fn texts(connection: &mut PgConnection, sequences: &[u64]) -> sqlx::Result<Vec<Text>> {
+pub(super) async fn texts(asking: &mut Asking<'_>, sequences: &[u64]) -> sqlx::Result<Vec<Text>> {
     let wanted: Vec<i64> = sequences.iter().map(|sequence| sequence.cast_signed()).collect();
     let rows = sqlx::query(
         "SELECT sequence, ordinal, last_line, body, nuls FROM chunks WHERE sequence = ANY($1)
          ORDER BY sequence, ordinal",
     );
     let mut texts: Vec<Text> = Vec::new();
-    for row in rows.bind(wanted).fetch_all(connection).await? {
+    for row in asking.rows(rows.bind(wanted)).await? {
         let sequence = row.try_get::<i64, _>("sequence")?.cast_unsigned();
         let body: String = match row.try_get::<Option<Vec<i32>>, _>("nuls")? {
             None => row.try_get("body")?,
@@ -121,10 +119,7 @@ pub(super) async fn texts(connection: &mut PgConnection, sequences: &[u64]) -> s
     Ok(texts)
 }
 
-pub(super) async fn embeddings(
-    connection: &mut PgConnection,
-    ids: &[ChunkId],
-) -> sqlx::Result<HashMap<ChunkId, Vec<u8>>> {
+pub(super) async fn embeddings(asking: &mut Asking<'_>, ids: &[ChunkId]) -> sqlx::Result<HashMap<ChunkId, Vec<u8>>> {
     let (sequences, ordinals) = columns(ids);
     let rows = sqlx::query(
         "SELECT chunks.sequence, chunks.ordinal, embedding
@@ -132,6 +127,6 @@ pub(super) async fn embeddings(
          JOIN chunks ON chunks.sequence = wanted.sequence AND chunks.ordinal = wanted.ordinal
          WHERE embedding IS NOT NULL",
     );
-    let rows = rows.bind(sequences).bind(ordinals).fetch_all(connection).await?;
+    let rows = asking.rows(rows.bind(sequences).bind(ordinals)).await?;
     rows.iter().map(|row| Ok((id(row)?, row.try_get("embedding")?))).collect()
 }

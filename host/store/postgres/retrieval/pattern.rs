@@ -4,13 +4,13 @@
 use std::time::Instant;
 
 use rayon::prelude::*;
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::fetch::{self, Text};
 use super::rows::without_nul;
 use super::schema::FOLDED_BODY;
 use super::symbol::escaped;
-use super::{Retrieval, failed, scope};
+use super::{Asking, Retrieval, failed, scope};
 use crate::index::remote::{CASED, Expression, Plan};
 use crate::query::{Hits, PatternProbe, RetrievalError, Scope};
 
@@ -43,17 +43,17 @@ impl Retrieval {
         let expression = Expression::compile(probe)?;
         let condition = Condition::of(&expression.plan());
         let limit = probe.limit as usize;
-        let work = async |connection: &mut PgConnection| {
+        let work = async |asking: &mut Asking<'_>| {
             let mut hits = Hits::default();
             let (mut last, mut batch): (Option<Candidate>, usize) = (None, FIRST_BATCH);
             loop {
-                let page = candidates(connection, &condition, within, last.as_ref()).await.map_err(failed)?;
+                let page = candidates(asking, &condition, within, last.as_ref()).await.map_err(failed)?;
                 let complete = page.len() < PAGE;
                 let mut rest = page.as_slice();
                 while !rest.is_empty() {
                     let (now, later) = rest.split_at(fitting(rest, batch));
                     let sequences: Vec<u64> = now.iter().map(|candidate| candidate.sequence.cast_unsigned()).collect();
-                    let texts = fetch::texts(connection, &sequences).await.map_err(failed)?;
+                    let texts = fetch::texts(asking, &sequences).await.map_err(failed)?;
                     let wanted = limit + 1 - hits.len();
                     for (text, lines) in in_order(&sequences, verified(texts, &expression, wanted, deadline)?) {
                         for line in lines {
@@ -113,7 +113,7 @@ fn in_order(sequences: &[u64], mut verified: Vec<Verified>) -> Vec<Verified> {
 }
 
 async fn candidates(
-    connection: &mut PgConnection,
+    asking: &mut Asking<'_>,
     condition: &Condition,
     within: &Scope,
     after: Option<&Candidate>,
@@ -134,7 +134,7 @@ async fn candidates(
             size: row.try_get("size")?,
         })
     };
-    query.build().fetch_all(connection).await?.iter().map(candidate).collect()
+    asking.rows(query.build()).await?.iter().map(candidate).collect()
 }
 
 /// What a document must have, as the tables can be asked for it.
@@ -177,8 +177,13 @@ impl Condition {
         }
     }
 
+    /// Where an index can choose, what none can choose by is left to the verification: to look for it, the database
+    /// would read and fold every body.
     fn and(mut conditions: Vec<Self>) -> Self {
         conditions.retain(|condition| *condition != Self::All);
+        if conditions.iter().any(Self::has_trigrams) {
+            conditions.retain(Self::has_trigrams);
+        }
         match conditions.len() {
             0 => Self::All,
             1 => conditions.remove(0),
@@ -200,6 +205,16 @@ impl Condition {
             others.push(Self::Chunk(strings));
         }
         if others.len() == 1 { others.remove(0) } else { Self::Or(others) }
+    }
+
+    /// Whether the index of trigrams narrows it down.
+    fn has_trigrams(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Chunk(patterns) => patterns.iter().all(|pattern| has_trigram(pattern)),
+            Self::And(conditions) => conditions.iter().any(Self::has_trigrams),
+            Self::Or(conditions) => conditions.iter().all(Self::has_trigrams),
+        }
     }
 
     /// Adds a query for path, root, sequence and size of every document for which this holds, each once.
@@ -228,6 +243,11 @@ impl Condition {
             query.push(")");
         }
     }
+}
+
+/// Whether a LIKE pattern has three letters or digits in a row, which pg_trgm makes its trigrams of.
+fn has_trigram(pattern: &str) -> bool {
+    pattern.split(|char: char| !char.is_alphanumeric()).any(|word| word.chars().count() >= 3)
 }
 
 /// The LIKE pattern for a folded string: a cased character beyond ASCII stands for any one.
@@ -262,8 +282,17 @@ mod tests {
     }
 
     #[test]
+    fn what_no_index_can_choose_by_is_left_to_the_verification() {
+        let both = Plan::And(vec![literal("reply"), literal("(")]);
+        assert_eq!(Condition::of(&both), chunk(&["%reply%"]));
+        let any = Plan::Or(vec![literal("fn"), literal("struct")]);
+        assert_eq!(Condition::of(&Plan::And(vec![any.clone(), literal("string")])), chunk(&["%string%"]));
+        assert!(!Condition::of(&Plan::And(vec![any, literal("(")])).has_trigrams());
+    }
+
+    #[test]
     fn many_strings_demand_less_and_never_more() {
-        let many = || (0..100).map(|number| literal(&format!("s{number}"))).collect();
+        let many = || (0..100).map(|number| literal(&format!("string{number}"))).collect();
         let Condition::And(demanded) = Condition::of(&Plan::And(many())) else { unreachable!() };
         assert_eq!(demanded.len(), MAX_STRINGS);
         assert_eq!(Condition::of(&Plan::Or(many())), Condition::All);

@@ -4,7 +4,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, Executor, PgConnection, PgExecutor, Row};
 
-use super::Retrieval;
+use super::{Asking, Retrieval};
 use crate::index::IndexError;
 use crate::index::remote::terms::FIELDS;
 
@@ -77,7 +77,7 @@ impl Retrieval {
 
     /// Looks how far the tables are and publishes it.
     pub fn refresh(&self) -> Result<(), IndexError> {
-        let load = async |connection: &mut PgConnection| State::load(connection).await;
+        let load = async |asking: &mut Asking<'_>| State::load(&mut *asking.connection).await;
         let state = self.run(super::FETCH, load).map_err(IndexError::Read)?;
         *self.written.lock() = state.clone();
         self.state.store(std::sync::Arc::new(state));
@@ -87,8 +87,8 @@ impl Retrieval {
     /// Empties the tables. Only for whoever has the right to write.
     pub fn forget(&self) -> Result<(), IndexError> {
         let format = self.format();
-        let forget = async |connection: &mut PgConnection| {
-            let mut transaction = connection.begin().await?;
+        let forget = async |asking: &mut Asking<'_>| {
+            let mut transaction = asking.connection.begin().await?;
             empty(&mut transaction, &format).await?;
             transaction.commit().await
         };
@@ -99,7 +99,7 @@ impl Retrieval {
     /// From now on this host writes and no other: for whoever has the lease. Tables in another format are emptied.
     pub fn begin_writing(&self) -> Result<(), IndexError> {
         let format = self.format();
-        let begin = async |connection: &mut PgConnection| begin(connection, &format).await;
+        let begin = async |asking: &mut Asking<'_>| begin(asking.connection, &format).await;
         self.run(super::WRITE, begin).map_err(IndexError::Write)?;
         self.refresh()
     }

@@ -3,11 +3,11 @@
 
 use std::time::Instant;
 
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::fetch::{id, natural};
 use super::rows::without_nul;
-use super::{Retrieval, failed, scope};
+use super::{Asking, Retrieval, failed, scope};
 use crate::query::{Hits, RetrievalError, Scope, SymbolMatch, SymbolProbe};
 
 impl Retrieval {
@@ -17,15 +17,12 @@ impl Retrieval {
         within: &Scope,
         deadline: Instant,
     ) -> Result<Hits, RetrievalError> {
-        if probe.name.is_empty() {
-            return Err(RetrievalError::BadProbe("the name is empty; give at least one character".to_owned()));
-        }
-        let work = async |connection: &mut PgConnection| search(connection, probe, within).await.map_err(failed);
+        let work = async |asking: &mut Asking<'_>| search(asking, probe, within).await.map_err(failed);
         self.ask(deadline, "", work)
     }
 }
 
-async fn search(connection: &mut PgConnection, probe: &SymbolProbe, within: &Scope) -> sqlx::Result<Hits> {
+async fn search(asking: &mut Asking<'_>, probe: &SymbolProbe, within: &Scope) -> sqlx::Result<Hits> {
     let name = without_nul(&probe.name);
     let folded = name.to_lowercase();
     // The best name of each chunk, then the best chunks.
@@ -66,16 +63,16 @@ async fn search(connection: &mut PgConnection, probe: &SymbolProbe, within: &Sco
          ) AS best ORDER BY greatest(length, ",
     );
     query.push_bind(asked as i32).push("), sequence, ordinal LIMIT ").push_bind(i64::from(probe.limit) + 1);
-    query_hits(connection, &mut query, probe.limit as usize, asked).await
+    query_hits(asking, &mut query, probe.limit as usize, asked).await
 }
 
 async fn query_hits(
-    connection: &mut PgConnection,
+    asking: &mut Asking<'_>,
     query: &mut QueryBuilder<Postgres>,
     limit: usize,
     asked: usize,
 ) -> sqlx::Result<Hits> {
-    let rows = query.build().fetch_all(connection).await?;
+    let rows = asking.rows(query.build()).await?;
     let mut hits = Hits { truncated: rows.len() > limit, ..Hits::default() };
     for row in rows.iter().take(limit) {
         let whole: i32 = row.try_get("length")?;

@@ -8,11 +8,11 @@
 
 use std::time::Instant;
 
-use sqlx::{PgConnection, QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row};
 
 use super::fetch::{id, natural};
 use super::rows::{LABELS, quoted, without_nul};
-use super::{Retrieval, alternatives, failed, scope};
+use super::{Asking, Retrieval, alternatives, failed, scope};
 use crate::index::remote::bm25::{Collection, Scorer};
 use crate::index::remote::question::{Alternatives, Question, Wanted};
 use crate::index::remote::terms;
@@ -21,40 +21,45 @@ use crate::query::{ChunkId, Hits, RetrievalError, Scope, TermMatch, TextProbe};
 /// Chunks that are scored for one question: some 800 bytes each are sent.
 const BUDGET: u64 = 8192;
 
+/// The planner counts the comparison of a `tsvector` as one cheap step and forgets that it must be read first: for
+/// common terms it reads the whole table, which takes ten times as long as the index. Before version 18 the setting
+/// makes a scan that is still needed look so costly that it would be compiled first.
+const BY_INDEX: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+
 impl Retrieval {
     pub(super) fn text(&self, probe: &TextProbe, within: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
         let Some(question) = Question::of(probe)? else { return Ok(Hits::default()) };
         let state = self.state.load_full();
-        let work = async |connection: &mut PgConnection| {
-            let alternatives = alternatives::find(connection, &question).await.map_err(failed)?;
+        let work = async |asking: &mut Asking<'_>| {
+            let alternatives = alternatives::find(asking, &question).await.map_err(failed)?;
             let terms = question.weighted(&alternatives);
             let mut collection = Collection { chunks: state.chunks, lengths: state.terms, ..Collection::default() };
-            look_up(connection, &terms, &mut collection).await.map_err(failed)?;
+            look_up(asking, &terms, &mut collection).await.map_err(failed)?;
             let scorer = Scorer::new(&collection, &terms, question.fields, is_phrase(&question));
             let mut found = Found { scorer, scored: Vec::new(), cut: false };
             let labels = labels(&question.fields);
             match question.mode {
                 TermMatch::Any => {
-                    for asked in any(&collection, &terms, &labels) {
+                    for wanted in any(&collection, &terms, &labels) {
                         found.scored.clear();
-                        found.add(connection, &asked, within).await.map_err(failed)?;
+                        found.add(asking, &wanted, within).await.map_err(failed)?;
                         if found.scored.len() > probe.limit as usize {
                             break;
                         }
                     }
                 }
                 TermMatch::All => {
-                    let asked = all(&question, &alternatives, &labels);
-                    found.add(connection, &asked, within).await.map_err(failed)?;
+                    let wanted = all(&question, &alternatives, &labels);
+                    found.add(asking, &wanted, within).await.map_err(failed)?;
                 }
                 TermMatch::Phrase => {
-                    let asked = phrase(&question, &alternatives, &labels);
-                    found.add(connection, &asked, within).await.map_err(failed)?;
+                    let wanted = phrase(&question, &alternatives, &labels);
+                    found.add(asking, &wanted, within).await.map_err(failed)?;
                 }
             }
             Ok(found.hits(probe.limit as usize))
         };
-        self.ask(deadline, "", work)
+        self.ask(deadline, BY_INDEX, work)
     }
 }
 
@@ -63,14 +68,10 @@ fn is_phrase(question: &Question) -> bool {
     question.mode == TermMatch::Phrase && question.words.iter().map(|word| word.parts.len()).sum::<usize>() > 1
 }
 
-async fn look_up(
-    connection: &mut PgConnection,
-    terms: &[(String, f32)],
-    collection: &mut Collection,
-) -> sqlx::Result<()> {
+async fn look_up(asking: &mut Asking<'_>, terms: &[(String, f32)], collection: &mut Collection) -> sqlx::Result<()> {
     let keys: Vec<i32> = terms.iter().map(|(term, _)| terms::key(term).cast_signed()).collect();
     let rows = sqlx::query("SELECT key, body, title, symbol, path FROM chunk_terms WHERE key = ANY($1)").bind(keys);
-    for row in rows.fetch_all(connection).await? {
+    for row in asking.rows(rows).await? {
         let count = |column: &str| row.try_get::<i64, _>(column).map(|count| count.max(0).cast_unsigned());
         let counts = [count("body")?, count("title")?, count("symbol")?, count("path")?];
         collection.frequencies.insert(row.try_get::<i32, _>("key")?.cast_unsigned(), counts);
@@ -86,15 +87,15 @@ struct Found {
 }
 
 impl Found {
-    async fn add(&mut self, connection: &mut PgConnection, asked: &str, within: &Scope) -> sqlx::Result<()> {
+    async fn add(&mut self, asking: &mut Asking<'_>, wanted: &str, within: &Scope) -> sqlx::Result<()> {
         let mut query = QueryBuilder::new(
             "SELECT sequence, ordinal, first_line, body_terms, title_terms, symbol_terms, path_terms, profile
              FROM chunks WHERE lexemes @@ ",
         );
-        query.push_bind(asked.to_owned()).push("::tsquery");
+        query.push_bind(wanted.to_owned()).push("::tsquery");
         scope::push(&mut query, within);
         query.push(" LIMIT ").push_bind(BUDGET.cast_signed());
-        let rows = query.build().fetch_all(connection).await?;
+        let rows = asking.rows(query.build()).await?;
         self.cut = rows.len() as u64 == BUDGET;
         for row in rows {
             let lengths = [

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::fetch::{id, natural};
 use super::write::GRAPH_FROM;
-use super::{Retrieval, failed, scope};
+use super::{Asking, Retrieval, failed, scope};
 use crate::index::remote::{Needle, decode, wanted};
 use crate::query::{ChunkId, Hits, RetrievalError, Scope, VectorProbe};
 
@@ -32,18 +32,21 @@ impl Retrieval {
         let all = self.state.load().vectors;
         let mut found = match self.extensions.vector {
             true => {
+                let few = all < GRAPH_FROM;
                 // More than the graph looks at for a question of its own; with a filter it looks on.
                 let breadth = search.wanted.clamp(100, 1000);
-                let settings =
-                    format!("; SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order");
-                let work = async |connection: &mut PgConnection| {
-                    search.in_database(connection, all < GRAPH_FROM).await.map_err(failed)
+                let settings = match few {
+                    true => String::new(),
+                    false => {
+                        format!("; SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
+                    }
                 };
+                let work = async |asking: &mut Asking<'_>| search.in_database(asking, few).await.map_err(failed);
                 self.ask(deadline, &settings, work)?
             }
             false if scope::is_all(within) && all > MAX_COMPARED => return Err(too_many()),
             false => {
-                let work = async |connection: &mut PgConnection| search.here(connection).await;
+                let work = async |asking: &mut Asking<'_>| search.here(asking).await;
                 self.ask(deadline, "", work)?
             }
         };
@@ -75,22 +78,24 @@ struct Search<'probe> {
 
 impl Search<'_> {
     /// The nearest by pgvector.
-    async fn in_database(&self, connection: &mut PgConnection, few: bool) -> sqlx::Result<Vec<Found>> {
-        if few || self.scope_is_narrow(connection).await? {
-            // Not by the graph, then: all that is left is to compare.
-            sqlx::query("SET LOCAL enable_indexscan = off").execute(&mut *connection).await?;
-        }
+    async fn in_database(&self, asking: &mut Asking<'_>, few: bool) -> sqlx::Result<Vec<Found>> {
+        // An order that the graph does not have, where all that is left is to compare. A setting would not do: a
+        // statement's plan is kept, and another question of the same form may be for the graph.
+        let (order, end) = match few || self.scope_is_narrow(asking).await? {
+            true => (" ORDER BY (vector <=> ", "::real[]::halfvec) + 0 LIMIT "),
+            false => (" ORDER BY vector <=> ", "::real[]::halfvec LIMIT "),
+        };
         let needle = Needle::new(self.question);
         let mut query =
             QueryBuilder::new("SELECT sequence, ordinal, first_line, embedding FROM chunks WHERE vector IS NOT NULL");
         scope::push(&mut query, self.within);
-        query.push(" ORDER BY vector <=> ").push_bind(self.question.to_vec()).push("::real[]::halfvec LIMIT ");
+        query.push(order).push_bind(self.question.to_vec()).push(end);
         query.push_bind(self.wanted as i64);
-        let rows = query.build().fetch_all(connection).await?;
+        let rows = asking.rows(query.build()).await?;
         rows.iter().filter_map(|row| self.scored(&needle, row).transpose()).collect()
     }
 
-    async fn scope_is_narrow(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+    async fn scope_is_narrow(&self, asking: &mut Asking<'_>) -> sqlx::Result<bool> {
         if scope::is_all(self.within) {
             return Ok(false);
         }
@@ -98,19 +103,22 @@ impl Search<'_> {
             QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM chunks WHERE vector IS NOT NULL");
         scope::push(&mut query, self.within);
         query.push(" LIMIT ").push_bind(GRAPH_FROM.cast_signed() + 1).push(") AS counted");
-        let count: i64 = query.build_query_scalar().fetch_one(connection).await?;
+        let rows = asking.rows(query.build()).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         Ok(count <= GRAPH_FROM.cast_signed())
     }
 
     /// All that the scope holds, compared in this process while they arrive.
-    async fn here(&self, connection: &mut PgConnection) -> Result<Vec<Found>, RetrievalError> {
+    async fn here(&self, asking: &mut Asking<'_>) -> Result<Vec<Found>, RetrievalError> {
         let needle = Needle::new(self.question);
         let mut query = QueryBuilder::new(
             "SELECT sequence, ordinal, first_line, embedding FROM chunks WHERE embedding IS NOT NULL",
         );
         scope::push(&mut query, self.within);
         query.push(" LIMIT ").push_bind(MAX_COMPARED.cast_signed() + 1);
-        let mut rows = query.build().fetch(connection);
+        let sql = query.sql();
+        let _timing = asking.monitor.timing(sql.as_str());
+        let mut rows = query.build().fetch(&mut *asking.connection);
         let (mut found, mut compared) = (Vec::new(), 0);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             compared += 1;

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 
 use sqlx::{Connection, PgConnection, Row};
 
-use super::Retrieval;
 use super::rows::{ChunkRow, Rows, SEPARATOR};
 use super::schema;
 use super::state::State;
+use super::{Asking, Retrieval};
 use crate::index::remote::terms::{self, FIELDS};
 use crate::index::{DocumentVersion, IndexError};
 
@@ -71,7 +71,8 @@ impl Retrieval {
         let Some(last) = changes.last().map(Change::sequence) else { return Ok(()) };
         let epoch = self.written.lock().epoch;
         let vectors = self.extensions.vector;
-        let work = async |connection: &mut PgConnection| {
+        let work = async |asking: &mut Asking<'_>| {
+            let connection = &mut *asking.connection;
             match transact(connection, &changes, (epoch, last), vectors).await {
                 Err(error) if is_refusal(&error) => {}
                 outcome => return outcome,
@@ -114,9 +115,9 @@ impl Retrieval {
     pub fn publish(&self, caught_up: bool) -> Result<(), IndexError> {
         let vectors = self.written.lock().vectors;
         if caught_up && self.extensions.vector && vectors >= GRAPH_FROM {
-            let build = async |connection: &mut PgConnection| match schema::has_graph(connection).await? {
+            let build = async |asking: &mut Asking<'_>| match schema::has_graph(asking.connection).await? {
                 true => Ok(()),
-                false => schema::build_graph(connection).await,
+                false => schema::build_graph(asking.connection).await,
             };
             self.run(super::WRITE, build).map_err(IndexError::Write)?;
         }
