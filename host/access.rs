@@ -13,7 +13,7 @@ mod limit;
 mod scope;
 
 pub use keyring::{Key, Keyring, MadeKey, NewKey, Policy, REFRESH, Refusal};
-pub use limit::{Allowance, Exceeded};
+pub use limit::{Allowance, Exceeded, MAX_RATE};
 pub use scope::{Scope, Scopes};
 
 use crate::store::StoreError;

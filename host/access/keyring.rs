@@ -154,11 +154,9 @@ impl Keyring {
         let known = self.known.load();
         let Some((id, secret)) = key::parts(presented) else { return Err(self.unknown("not a key")) };
         let found = known.get(id);
-        // An unknown id takes as long as a wrong secret.
-        let expected = found.map_or([0; 32], |known| known.stored.digest);
-        let Some(found) = found.filter(|_| key::same(&expected, &key::digest(secret))) else {
-            return Err(self.unknown(id));
-        };
+        // Before anything is decided, so that an unknown id takes as long as a wrong secret.
+        let proven = key::same(&found.map_or([0; 32], |known| known.stored.digest), &key::digest(secret));
+        let Some(found) = found.filter(|_| proven) else { return Err(self.unknown(id)) };
         if found.stored.expires_at.is_some_and(|end| end <= now()) {
             return Err(Refusal::Expired);
         }
@@ -195,9 +193,12 @@ impl Keyring {
             created_at,
             expires_at: expires_days.map(|days| created_at + i64::from(days) * DAY_SECONDS),
         };
+        let key = shown(&stored);
+        // Not read back from the store: a failure after the key is kept would lose its text for ever.
+        let _alone = self.refreshing.lock().await;
         self.store.add_key(&stored).await?;
-        self.refresh().await?;
-        Ok(MadeKey { key: shown(&stored), text: generated.text })
+        self.change_known(|known| known.insert(stored.id.clone(), self.with_bucket(stored)));
+        Ok(MadeKey { key, text: generated.text })
     }
 
     pub async fn list(&self) -> Result<Vec<Key>, AccessError> {
@@ -206,8 +207,9 @@ impl Keyring {
 
     /// Ends a key, here at once and on other hosts within `REFRESH`; whether there was one.
     pub async fn revoke(&self, id: &str) -> Result<bool, AccessError> {
+        let _alone = self.refreshing.lock().await;
         let was_there = self.store.remove_key(id).await?;
-        self.refresh().await?;
+        self.change_known(|known| known.remove(id));
         Ok(was_there)
     }
 
@@ -223,10 +225,7 @@ impl Keyring {
         }
         let known = stored.into_iter().map(|stored| {
             let unchanged = before.get(&stored.id).filter(|known| known.stored == stored);
-            let known = unchanged.cloned().unwrap_or_else(|| {
-                let limit = Limit::new(stored.rate_per_minute.unwrap_or(self.rate_per_minute));
-                Arc::new(Known { scopes: Scopes::known_in(&stored.scopes), limit, stored })
-            });
+            let known = unchanged.cloned().unwrap_or_else(|| self.with_bucket(stored));
             (known.stored.id.clone(), known)
         });
         self.known.store(Arc::new(known.collect()));
@@ -249,6 +248,19 @@ impl Keyring {
             }
             away = refreshed.is_err();
         }
+    }
+
+    /// A key with a full bucket.
+    fn with_bucket(&self, stored: StoredKey) -> Arc<Known> {
+        let limit = Limit::new(stored.rate_per_minute.unwrap_or(self.rate_per_minute));
+        Arc::new(Known { scopes: Scopes::known_in(&stored.scopes), limit, stored })
+    }
+
+    /// For whoever holds `refreshing`, so that nothing read before the change comes after it.
+    fn change_known<T>(&self, change: impl FnOnce(&mut HashMap<String, Arc<Known>>) -> T) {
+        let mut known = HashMap::clone(&self.known.load());
+        change(&mut known);
+        self.known.store(Arc::new(known));
     }
 
     fn unknown(&self, id: &str) -> Refusal {

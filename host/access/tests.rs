@@ -127,6 +127,11 @@ async fn other_hosts_learn_of_keys_and_go_on_without_the_store() {
     *store.away.lock() = true;
     assert!(there.refresh().await.is_err());
     assert_eq!(asked(&there), Ok(None));
+    // What was kept counts, and is told, also when it cannot be read back.
+    let unread = there.create(new("search")).await.unwrap();
+    assert_eq!(there.admit(Some(&unread.text), Scope::Search), Ok(None));
+    assert!(there.revoke(&unread.key.id).await.unwrap());
+    assert_eq!(there.admit(Some(&unread.text), Scope::Search), Err(Refusal::UnknownKey));
     *store.away.lock() = false;
     here.revoke(&made.key.id).await.unwrap();
     there.refresh().await.unwrap();

@@ -34,7 +34,7 @@ pub(super) fn status(report: DatabaseReport) -> DatabaseStatus {
     }
 }
 
-/// Whatever keeps the database from answering a question about itself passes.
+/// A store that is away or busy comes back; anything else is a failure of this server.
 pub(super) fn failure(error: &StoreError) -> BackendError {
     match error {
         StoreError::Unavailable(_) | StoreError::Busy(_) => BackendError::Unavailable(error.to_string()),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{AppError, backend};
+use super::{AppError, backend, database};
 use crate::access::{AccessError, Key, Keyring, MadeKey, NewKey, Policy};
 use crate::config::{KeyCommand, Settings, StoreArguments, default_data_folder};
 use crate::http::{BackendError, CreatedKey, KeyRequest, KeyStatus};
-use crate::store::{KeyStore, Store, StoreError};
+use crate::store::{KeyStore, Store};
 
 /// The keys of a server's store. An error where keys are wanted and there is none: nobody could ask.
 pub(super) async fn keyring(
@@ -84,10 +84,8 @@ fn backend_error(error: AccessError) -> BackendError {
         AccessError::Name => "name",
         AccessError::Lifetime { .. } => "expires_days",
         AccessError::Rate { .. } => "rate_per_minute",
-        AccessError::Store(StoreError::Unavailable(_) | StoreError::Busy(_)) => {
-            return BackendError::Unavailable(error.to_string());
-        }
-        AccessError::Random(_) | AccessError::Store(_) => return BackendError::Internal(error.to_string()),
+        AccessError::Store(error) => return database::failure(error),
+        AccessError::Random(_) => return BackendError::Internal(error.to_string()),
     };
     BackendError::Invalid { field: field.to_owned(), message: format!("is not valid: {error}") }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 use super::secret::Secret;
 use super::settings::{set, within};
+use crate::access::MAX_RATE;
 
 /// A shorter administrator's key could be guessed.
 const LEAST_KEY_LETTERS: usize = 32;
@@ -70,7 +71,7 @@ impl SecuritySettings {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        within("security.rate_per_minute (CORSAC_RATE_PER_MINUTE)", self.rate_per_minute.into(), 0, 10_000_000)?;
+        within("security.rate_per_minute (CORSAC_RATE_PER_MINUTE)", self.rate_per_minute.into(), 0, MAX_RATE.into())?;
         if let Some(key) = &self.admin_key {
             let key = key.expose();
             if key.len() < LEAST_KEY_LETTERS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {

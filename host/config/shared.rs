@@ -6,8 +6,8 @@ use super::secret::Secret;
 use super::settings::{set, within};
 use super::{ConfigError, SharedArguments};
 
-/// Where documents are kept. Without a URL, in SQLite below the data folder, and of the rest only `slow_query_ms` has an
-/// effect.
+/// Where documents are kept. Without a URL, in SQLite below the data folder, and of the rest only
+/// `slow_query_ms` has an effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseSettings {

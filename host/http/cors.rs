@@ -9,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, DELETE");
 /// What a page may send beside what every page may.
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("accept, authorization, content-type, if-none-match, x-api-key, x-request-id");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "accept, authorization, content-type, if-none-match, traceparent, tracestate, x-api-key, x-request-id",
+);
 /// What a page may read beside what every page may.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "cache-status, etag, location, ratelimit, ratelimit-policy, retry-after, server-timing, www-authenticate, x-request-id",
+    "cache-status, corsac-freshness, etag, location, ratelimit, ratelimit-policy, retry-after, server-timing, www-authenticate, x-request-id",
 );
 
 /// The origins that may come; none by default.

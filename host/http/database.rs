@@ -16,7 +16,7 @@ pub struct DatabaseStatus {
     pub backend: String,
     pub version: String,
     pub extensions: Vec<Extension>,
-    /// Absent where there are no connections to share.
+    /// Null where nothing is pooled.
     pub pool: Option<PoolStatus>,
     pub query_statistics: QueryStatistics,
     pub slow_queries: SlowQueries,
@@ -107,7 +107,7 @@ pub struct SlowQuery {
     pub times: u64,
     /// RFC 3339.
     pub last_at: String,
-    /// The database's generic plan, in its own words; absent until it is made.
+    /// The database's generic plan, in its own words; null until it is made, and for SQLite.
     #[schema(value_type = Option<Object>)]
     pub plan: Option<serde_json::Value>,
     /// Why there is none.

@@ -1,6 +1,6 @@
 //! What happens to every request, whatever its route: it gets an id, is counted and timed, is turned away
-//! if it may not come, and a panic in its handler becomes a problem instead of a broken connection. One layer, because each layer costs
-//! an allocation on the way of a cached answer.
+//! if it may not come, and a panic in its handler becomes a problem instead of a broken connection. One
+//! layer, because each layer costs an allocation on the way of a cached answer.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;

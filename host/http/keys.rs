@@ -21,7 +21,12 @@ pub(super) struct KeyList {
 }
 
 /// List the API keys.
-#[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, body = KeyList)))]
+#[utoipa::path(
+    get,
+    path = "/api/keys",
+    tag = "keys",
+    responses((status = 200, body = KeyList), (status = 503, body = ProblemDocument, description = "the store is away"))
+)]
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<KeyList>, Problem> {
     Ok(Json(KeyList { keys: shared.backend.keys().await? }))
 }
@@ -39,6 +44,7 @@ type Made = (StatusCode, [(HeaderName, HeaderValue); 1], Json<CreatedKey>);
     responses(
         (status = 201, body = CreatedKey, description = "with the key itself"),
         (status = 422, body = ProblemDocument, description = "not a valid request; `errors` name what is wrong"),
+        (status = 503, body = ProblemDocument, description = "the store is away"),
     )
 )]
 pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) -> Result<Made, Problem> {
@@ -67,6 +73,7 @@ pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) 
     responses(
         (status = 204, description = "revoked"),
         (status = 404, body = ProblemDocument, description = "no such key"),
+        (status = 503, body = ProblemDocument, description = "the store is away"),
     )
 )]
 pub(super) async fn revoke(State(shared): State<Arc<Shared>>, Name(id): Name) -> Result<StatusCode, Problem> {

@@ -7,9 +7,13 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+use crate::http::authorise::scope_of;
 use crate::http::{database, indexing, keys, plugins, search, status, tasks};
+
+const JSON: &str = "application/json";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,7 +50,7 @@ use crate::http::{database, indexing, keys, plugins, search, status, tasks};
         (name = "keys", description = "who may ask"),
         (name = "status", description = "how the server fares"),
     ),
-    modifiers(&Keys),
+    modifiers(&Keys, &Problems),
     security((), ("bearer" = []), ("header" = []))
 )]
 pub(super) struct Api;
@@ -64,10 +68,57 @@ impl Modify for Keys {
     }
 }
 
+/// What happens to every request before its handler sees it, and the media type of all problems.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+                let mut refusals = vec![("403", "a page of another origin asks".to_owned())];
+                if let Some(scope) = scope_of(path) {
+                    let missing =
+                        format!("the key does not allow `{}`, or a page of another origin asks", scope.word());
+                    refusals = vec![
+                        ("401", "the server wants a key and got none that is good".to_owned()),
+                        ("403", missing),
+                        ("429", "more requests than the key's rate; see `retry-after`".to_owned()),
+                    ];
+                }
+                if operation.request_body.is_some() {
+                    refusals.extend([
+                        ("400", "not JSON, or not UTF-8".to_owned()),
+                        ("408", "the body took too long to arrive".to_owned()),
+                        ("413", "the body is too large".to_owned()),
+                        ("415", "not `application/json`".to_owned()),
+                    ]);
+                }
+                let responses = &mut operation.responses.responses;
+                let problem = || Some(Ref::from_schema_name("Problem").into());
+                for (status, description) in refusals {
+                    let content = ContentBuilder::new().schema(problem()).build();
+                    let response = ResponseBuilder::new().description(description).content(JSON, content).build();
+                    responses.entry(status.to_owned()).or_insert(response.into());
+                }
+                for response in responses.values_mut() {
+                    let RefOr::T(response) = response else { continue };
+                    let is_problem =
+                        |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema == problem());
+                    if response.content.get(JSON).is_some_and(is_problem)
+                        && let Some(content) = response.content.swap_remove(JSON)
+                    {
+                        response.content.insert("application/problem+json".to_owned(), content);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "status", responses((status = 200, body = Object)))]
 pub(super) async fn document() -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default().into());
-    let kind = HeaderValue::from_static("application/json");
+    let kind = HeaderValue::from_static(JSON);
     ([(header::CONTENT_TYPE, kind)], DOCUMENT.clone()).into_response()
 }

@@ -1,7 +1,7 @@
 //! Keeps web pages of others away from a server that asks nobody who he is. A browser sends where a
 //! request comes from: a page may only talk to the server that it came from, unless the operator lets its
-//! origin in. And a server on loopback
-//! answers only to loopback names, so that a name that an attacker points at 127.0.0.1 does not reach it.
+//! origin in. And a server on loopback answers only to loopback names, so that a name that an attacker
+//! points at 127.0.0.1 does not reach it.
 
 use axum::http::{HeaderMap, header};
 

@@ -8,8 +8,10 @@ mod access;
 mod hostile;
 /// Over a real socket: streams, stopping.
 mod live;
-/// Answers of every route.
+/// Answers of searching and indexing.
 mod routes;
+/// Answers about the server itself.
+mod status;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

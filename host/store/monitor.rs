@@ -190,6 +190,7 @@ impl StatementLog {
     /// Takes note of one execution. True when the caller should have a plan made for the statement; `planned`
     /// takes it.
     pub fn observe(&self, statement: &str, took: Duration) -> bool {
+        let statement = cut(statement);
         let noted = {
             let mut kept = self.kept.lock();
             kept.time(statement, took);
@@ -199,7 +200,7 @@ impl StatementLog {
             kept.slow(statement, took)
         };
         if noted.warn {
-            let (statement, times) = (one_line(&cut(statement)), noted.times);
+            let (statement, times) = (one_line(statement), noted.times);
             tracing::warn!(statement, milliseconds = milliseconds(took), times, "slow statement of the document store");
         }
         noted.plan_wanted
@@ -207,13 +208,23 @@ impl StatementLog {
 
     /// The plan of a statement that `observe` asked for, or why there is none.
     pub fn planned(&self, statement: &str, plan: Result<serde_json::Value, String>) {
-        let statement = cut(statement);
-        let mut kept = self.kept.lock();
-        let Some(slow) = kept.slow.iter_mut().find(|slow| slow.shown.statement == statement) else { return };
-        match plan {
+        self.with_slow(statement, |slow| match plan {
             Ok(plan) => (slow.shown.plan, slow.shown.plan_failure) = (Some(plan), None),
             // An earlier plan is better than none.
             Err(reason) => slow.shown.plan_failure = Some(reason),
+        });
+    }
+
+    /// Nobody can make the plan that `observe` asked for now: it asks again when the statement is slow again.
+    pub fn not_planned(&self, statement: &str) {
+        self.with_slow(statement, |slow| slow.plan_asked = None);
+    }
+
+    fn with_slow(&self, statement: &str, change: impl FnOnce(&mut Slow)) {
+        let statement = cut(statement);
+        let mut kept = self.kept.lock();
+        if let Some(slow) = kept.slow.iter_mut().find(|slow| slow.shown.statement == statement) {
+            change(slow);
         }
     }
 
@@ -248,7 +259,7 @@ impl Kept {
         let has_room = self.timings.len() < TIMED_STATEMENTS;
         let timing = match self.timings.get_mut(statement) {
             Some(timing) => timing,
-            None if has_room => self.timings.entry(cut(statement)).or_default(),
+            None if has_room => self.timings.entry(statement.to_owned()).or_default(),
             None => self.timings.entry("other statements".to_owned()).or_default(),
         };
         timing.calls += 1;
@@ -257,11 +268,11 @@ impl Kept {
     }
 
     fn slow(&mut self, statement: &str, took: Duration) -> Noted {
-        let (statement, now) = (cut(statement), Instant::now());
+        let now = Instant::now();
         let known = self.slow.iter().position(|slow| slow.shown.statement == statement);
         let mut slow = match known {
             Some(at) => self.slow.remove(at),
-            None => Slow::new(statement),
+            None => Slow::new(statement.to_owned()),
         };
         let took = milliseconds(took);
         let shown = &mut slow.shown;
@@ -304,8 +315,12 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn cut(statement: &str) -> String {
-    statement.trim().chars().take(STATEMENT_CHARACTERS).collect()
+/// As it is kept and found again; borrowed, because every execution asks.
+fn cut(statement: &str) -> &str {
+    let statement = statement.trim();
+    // So few bytes cannot be more characters, which spares counting them.
+    let end = (statement.len() > STATEMENT_CHARACTERS).then(|| statement.char_indices().nth(STATEMENT_CHARACTERS));
+    end.flatten().map_or(statement, |(end, _)| &statement[..end])
 }
 
 fn one_line(statement: &str) -> String {
@@ -353,6 +368,8 @@ mod tests {
         log.planned("SELECT 2", Ok(json!({"a": 1})));
         log.planned("SELECT 2", Err("away".into()));
         log.planned("never seen", Ok(json!(2)));
+        log.not_planned("SELECT 1");
+        assert!(log.observe("SELECT 1", MS * 20), "no plan could be made");
         let second = &log.slow_statements()[1];
         assert_eq!((second.plan.as_ref(), second.plan_failure.as_deref()), (Some(&json!({"a": 1})), Some("away")));
     }
@@ -366,9 +383,13 @@ mod tests {
         assert_eq!(log.slow_statements().len(), SLOW_STATEMENTS);
         assert!(log.slow_statements()[0].statement.starts_with("SELECT 1999 "));
         assert!(log.slow_statements()[0].statement.len() <= STATEMENT_CHARACTERS);
+        // What is known already still counts for itself, however it is indented.
+        log.observe(&format!("\n  SELECT 0 {}", "x".repeat(9000)), MS * 1000);
         let all = log.statements(usize::MAX);
+        let first = all.iter().find(|figures| figures.statement.starts_with("SELECT 0 ")).unwrap();
+        assert_eq!(first.calls, 2);
         assert!(all.len() <= TIMED_STATEMENTS + 1, "{}", all.len());
-        assert_eq!(all.iter().map(|figures| figures.calls).sum::<u64>(), 2000);
+        assert_eq!(all.iter().map(|figures| figures.calls).sum::<u64>(), 2001);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Words about the server itself: its parts, its connections, its past.
 
+use crate::cache::SharedFigures;
 use crate::telemetry::LatencyFigures;
 use crate::telemetry::history::Sample;
 
@@ -50,6 +51,14 @@ impl PoolUse {
     /// Percent of what there may be.
     pub fn usage(&self) -> f64 {
         if self.max == 0 { 0.0 } else { self.in_use as f64 * 100.0 / self.max as f64 }
+    }
+}
+
+/// Callers share the connections to Redis, so all that are open are in use and nobody waits for one.
+impl From<&SharedFigures> for PoolUse {
+    fn from(redis: &SharedFigures) -> Self {
+        let (size, max) = (redis.connections, redis.max_connections);
+        Self { size, idle: 0, in_use: size, max, waiting: 0 }
     }
 }
 

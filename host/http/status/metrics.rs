@@ -51,14 +51,10 @@ pub(in crate::http) async fn metrics(State(shared): State<Arc<Shared>>) -> Resul
 
 async fn server(shared: &Shared, cache: &cache::Figures) -> ServerFigures {
     let parts = shared.backend.parts().await.into_iter().filter(|part| part.state != PartState::Off);
-    let database = shared.backend.database_pool().map(|pool| {
-        let PoolUse { size, in_use, max, waiting, .. } = pool;
-        PoolFigures { pool: "database", size, in_use, max, waiting }
-    });
-    // Callers share them, so all that are open are in use and nobody waits.
-    let redis = cache.shared.as_ref().map(|redis| {
-        let (size, max) = (redis.connections, redis.max_connections);
-        PoolFigures { pool: "redis", size, in_use: size, max, waiting: 0 }
+    let pools = [("database", shared.backend.database_pool()), ("redis", cache.shared.as_ref().map(PoolUse::from))];
+    let pools = pools.into_iter().filter_map(|(pool, used)| {
+        let PoolUse { size, in_use, max, waiting, .. } = used?;
+        Some(PoolFigures { pool, size, in_use, max, waiting })
     });
     ServerFigures {
         parts: parts
@@ -68,7 +64,7 @@ async fn server(shared: &Shared, cache: &cache::Figures) -> ServerFigures {
                 degraded: part.state == PartState::Degraded,
             })
             .collect(),
-        pools: database.into_iter().chain(redis).collect(),
+        pools: pools.collect(),
         memory_bytes: resident_bytes(),
         history: shared.backend.history_figures(),
         traces: export_figures(),

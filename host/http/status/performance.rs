@@ -260,10 +260,7 @@ pub(in crate::http) async fn performance(State(shared): State<Arc<Shared>>) -> J
         average_set_time_ms: redis.map_or(0.0, |redis| redis.set.recent_ms),
         ..tier(TierStatus::new(own + stale + found, computed))
     };
-    let redis_pool = redis.map(|redis| {
-        let (size, max) = (redis.connections, redis.max_connections);
-        PoolBody::from(PoolUse { size, idle: 0, in_use: size, max, waiting: 0 })
-    });
+    let redis_pool = redis.map(|redis| PoolBody::from(PoolUse::from(redis)));
     let tiers = Tiers { process, redis: redis.map(SharedTierStatus::new) };
     let redis_available = redis.is_some_and(|redis| redis.state.available);
     let namespaces = cache.namespaces.into_iter().map(|figures| NamespaceStatus {

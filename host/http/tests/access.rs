@@ -170,7 +170,7 @@ async fn a_page_that_is_let_in_gets_its_preflight_and_its_answer() {
     assert_eq!((reply.status.as_u16(), reply.body.len()), (204, 0));
     assert_eq!(reply.header("access-control-allow-origin"), PAGE);
     assert!(reply.header("access-control-allow-methods").contains("POST"));
-    for name in ["authorization", "content-type", "x-api-key"] {
+    for name in ["authorization", "content-type", "traceparent", "x-api-key"] {
         assert!(reply.header("access-control-allow-headers").contains(name), "{name}");
     }
     assert!(reply.header("access-control-max-age").parse::<u32>().unwrap() > 0);
@@ -179,7 +179,9 @@ async fn a_page_that_is_let_in_gets_its_preflight_and_its_answer() {
     let headers = [("origin", PAGE), ("content-type", "application/json"), ("x-api-key", key.as_str())];
     let reply = server.call(Method::POST, "/api/search/hybrid", &headers, r#"{"query":"a"}"#).await;
     assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (200, PAGE));
-    assert!(reply.header("access-control-expose-headers").contains("x-request-id"));
+    for name in ["x-request-id", "corsac-freshness"] {
+        assert!(reply.header("access-control-expose-headers").contains(name), "{name}");
+    }
     assert_eq!(reply.header("access-control-allow-credentials"), "");
     // A page can read why it was refused.
     let reply = server.call(Method::POST, "/api/search/hybrid", &headers[..2], r#"{"query":"a"}"#).await;

@@ -89,6 +89,7 @@ impl Monitor {
     /// Takes note of one execution; only its text, never its parameters. Does not block.
     pub(super) fn observe(&self, sql: &str, took: Duration) {
         if self.log.observe(sql, took) && self.plans.try_send(sql.to_owned()).is_err() {
+            self.log.not_planned(sql);
             tracing::debug!("too many slow statements wait for their plan");
         }
     }

@@ -55,10 +55,12 @@ pub(super) async fn advise(
             break;
         }
         let Ok(explained) = inspection.explain(statement).await else { continue };
+        let cost_before = plan::total_cost(plan::root(&explained));
         let mut best: Option<IndexAdvice> = None;
         for scan in plan::scans(plan::root(&explained)) {
             for proposal in scan.proposals() {
                 if checks == MOST_CHECKS {
+                    complete = false;
                     break;
                 }
                 let Some(facts) = facts(inspection, &proposal).await? else { continue };
@@ -69,7 +71,6 @@ pub(super) async fn advise(
                     }
                     Check::Statistics(prices) => Some(estimated_cost(prices, &scan, &proposal, &facts)),
                 };
-                let cost_before = plan::total_cost(plan::root(&explained));
                 let Some(cost_after) = cost_after else { continue };
                 if cost_after < cost_before * LARGEST_REMAINDER
                     && best.as_ref().is_none_or(|best| cost_after < best.cost_after)

@@ -93,11 +93,15 @@ fn statement(row: &PgRow) -> Result<StatementFigures, sqlx::Error> {
 /// The database puts parameters for the values of statements that have a plan. Of others it keeps the text, which may
 /// be `ALTER ROLE … PASSWORD …`: only their kind is shown.
 fn without_values(statement: String) -> String {
-    if has_plan(&statement) {
+    // `<insufficient privilege>` stands where the user may not read it.
+    if has_plan(&statement) || statement.starts_with('<') {
         return statement;
     }
-    let words: Vec<&str> = statement.split_whitespace().take(3).collect();
-    if words.len() < 3 { statement } else { format!("{} {} …", words[0], words[1]) }
+    // `CALL f('…')` and `DO $$…$$` have values in their second word.
+    let words = statement.split_whitespace().take_while(|word| word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let kind: Vec<&str> = words.take(2).collect();
+    let kind = kind.join(" ");
+    if kind == statement { statement } else { format!("{kind} …").trim_start().to_owned() }
 }
 
 /// Indexes that were never used, though their tables were, and that keep no rule.
@@ -202,4 +206,24 @@ pub(super) async fn table(
     let indexes: Vec<Vec<String>> = sqlx::query_scalar(query).bind(oid).fetch_all(connection).await?;
     let size = TableSize { rows: rows.max(0.0), pages };
     Ok(Some(TableFacts { quoted, quoted_columns: quoted_columns?, size, columns: statistics?, indexes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_without_a_plan_show_their_kind_only() {
+        for (statement, shown) in [
+            ("SELECT $1", "SELECT $1"),
+            ("ALTER ROLE somebody PASSWORD 'hidden'", "ALTER ROLE …"),
+            ("CALL f('hidden')", "CALL …"),
+            ("DO $$hidden$$", "DO …"),
+            ("COMMIT", "COMMIT"),
+            ("/*hidden*/", "…"),
+            ("<insufficient privilege>", "<insufficient privilege>"),
+        ] {
+            assert_eq!(without_values(statement.to_owned()), shown);
+        }
+    }
 }

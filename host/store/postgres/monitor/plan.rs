@@ -110,18 +110,25 @@ impl<'plan> Scan<'plan> {
     pub(super) fn proposals(&self) -> Vec<Proposal> {
         let mut proposals = Vec::new();
         let passed = self.nodes.last().map_or(0.0, |scan| number(scan, "Plan Rows"));
-        let mut propose = |columns: Vec<Column>, lookups: f64, at_least: f64, ordered: bool| {
-            let (schema, table) = (self.schema.to_owned(), self.table.to_owned());
-            let proposal = Proposal { schema, table, columns, lookups, at_least, joins: at_least == 0.0, ordered };
-            if !(1..=MOST_COLUMNS).contains(&proposal.columns.len()) || proposals.contains(&proposal) {
-                return;
+        let mut propose = |proposal: Proposal| {
+            if (1..=MOST_COLUMNS).contains(&proposal.columns.len()) && !proposals.contains(&proposal) {
+                proposals.push(proposal);
             }
-            proposals.push(proposal);
+        };
+        // One lookup, for the scan's own conditions.
+        let plain = |columns| Proposal {
+            schema: self.schema.to_owned(),
+            table: self.table.to_owned(),
+            columns,
+            lookups: 1.0,
+            at_least: passed,
+            joins: false,
+            ordered: false,
         };
         let equal = distinct(self.filter.iter().filter(|condition| condition.comparison.is_equality()));
         let ranges = distinct(self.filter.iter().filter(|condition| !condition.comparison.is_equality()));
         let range = ranges.iter().find(|range| equal.iter().all(|column| column.name != range.name));
-        propose(equal.iter().chain(range).cloned().collect(), 1.0, passed, false);
+        propose(plain(equal.iter().chain(range).cloned().collect()));
         if !self.order.is_empty() && !equal.iter().any(|column| column.comparison == Some(Comparison::AnyEqual)) {
             let order = self.order.iter().filter(|name| equal.iter().all(|column| column.name != **name));
             let order = order.map(|name| Column {
@@ -129,7 +136,7 @@ impl<'plan> Scan<'plan> {
                 // A limit of the same column tells where to begin.
                 comparison: ranges.iter().find(|range| range.name == *name).and_then(|range| range.comparison),
             });
-            propose(equal.iter().cloned().chain(order).collect(), 1.0, passed, true);
+            propose(Proposal { ordered: true, ..plain(equal.iter().cloned().chain(order).collect()) });
         }
         if let Some(join) = &self.join {
             let joined = join.conditions.iter().filter(|condition| condition.comparison == Comparison::Equal);
@@ -137,12 +144,9 @@ impl<'plan> Scan<'plan> {
                 distinct(joined).into_iter().filter(|column| equal.iter().all(|known| known.name != column.name));
             let more: Vec<Column> = more.collect();
             if !more.is_empty() {
-                propose(
-                    equal.iter().cloned().chain(more).collect(),
-                    number(join.other, "Plan Rows").max(1.0),
-                    0.0,
-                    false,
-                );
+                let lookups = number(join.other, "Plan Rows").max(1.0);
+                let columns = equal.iter().cloned().chain(more).collect();
+                propose(Proposal { lookups, at_least: 0.0, joins: true, ..plain(columns) });
             }
         }
         proposals
