@@ -2,7 +2,7 @@
 //! to hours, and forgets what is old. A store that is away holds nothing up: samples wait in memory, up
 //! to a bound, and are written later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -262,18 +262,22 @@ impl Book {
             host: request.host.clone(),
             limit: request.limit.saturating_add(1),
         };
+        let wanted = |row: &&HistoryRow| {
+            row.resolution == resolution
+                && (range.from..range.until).contains(&row.at)
+                && range.host.as_ref().is_none_or(|host| *host == row.host)
+        };
+        // Before the store is asked: what gets there in between is seen twice, not never.
+        let waiting: Vec<HistoryRow> = self.waiting.lock().iter().filter(wanted).cloned().collect();
         let unavailable =
             |_| BackendError::Unavailable("the store cannot be read at present; try again in a moment".into());
         let mut rows = within(self.store.history(&range)).await.map_err(unavailable)?;
         let truncated = rows.len() > request.limit as usize;
         rows.truncate(request.limit as usize);
         if !truncated {
-            let wanted = |row: &&HistoryRow| {
-                row.resolution == resolution
-                    && (range.from..range.until).contains(&row.at)
-                    && range.host.as_ref().is_none_or(|host| *host == row.host)
-            };
-            rows.extend(self.waiting.lock().iter().filter(wanted).cloned());
+            let own = rows.iter().filter(|row| *row.host == *self.host);
+            let stored: BTreeSet<i64> = own.map(|row| row.at).collect();
+            rows.extend(waiting.into_iter().filter(|row| !stored.contains(&row.at)));
         }
         let host = self.host.to_string();
         // A thousand histograms are real work.

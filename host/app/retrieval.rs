@@ -76,6 +76,10 @@ fn unavailable(error: StoreError) -> IndexError {
 impl Sink for RetrievalSink {
     type Change = retrieval::Change;
 
+    fn is_in_store(&self) -> bool {
+        true
+    }
+
     fn turn(&self) -> Result<Turn, IndexError> {
         let mut right = self.right.lock();
         if right.lease.as_ref().is_some_and(|lease| lease.lost().is_cancelled()) {

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::freshness::{Freshness, Hearing};
 use super::{IngestError, Sink, Turn};
+use crate::index::IndexError;
 use crate::store::{DocumentStore, StoredChange};
 
 /// Changes a page at most. Enough to keep all cores busy with one page, and to make the cost of a page
@@ -215,7 +216,7 @@ impl<S: Sink> Following<S> {
                     // Otherwise, what was applied since the last commit may be there or not.
                     if !away || (self.applied > self.committed && self.commit().await.is_err()) {
                         self.applied = self.sink.applied();
-                        self.committed = self.applied;
+                        self.committed = self.committed.min(self.applied);
                     }
                     self.publish(Some(&error));
                     self.recover(retry, away).await;
@@ -255,33 +256,30 @@ impl<S: Sink> Following<S> {
 
     /// Where another host writes, what it has made visible is all that there is to know.
     async fn take_turn(&mut self) -> Result<(), IngestError> {
+        if !self.sink.is_in_store() {
+            return Ok(());
+        }
         let sink = Arc::clone(&self.sink);
-        let look = move || match sink.turn() {
-            Ok(turn) => Ok((turn, sink.applied(), sink.chunks())),
-            Err(error) => Err(IngestError::Index(error.to_string())),
+        let look = move || {
+            let turn = sink.turn().map_err(|error| failed(&*sink, &error))?;
+            Ok((turn, sink.applied(), sink.chunks()))
         };
         let (turn, applied, chunks) = blocking(look).await?;
         self.turn = turn;
+        self.applied = applied;
         match turn {
-            Turn::Theirs => (self.applied, self.committed, self.chunks) = (applied, applied, chunks),
-            // Who wrote before may have come further than was known here.
-            Turn::Ours => self.applied = self.applied.max(applied),
+            Turn::Theirs => (self.committed, self.chunks) = (applied, chunks),
+            // Who wrote before may have come further than was known here, or have begun anew.
+            Turn::Ours => self.committed = self.committed.min(applied),
         }
         Ok(())
     }
 
     /// Until another attempt may go better.
     async fn recover(&self, retry: Duration, away: bool) {
-        let back = async {
-            if away {
-                self.shared.back.notified().await;
-            } else {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             () = tokio::time::sleep(retry) => {}
-            () = back => {}
+            () = self.shared.back.notified(), if away => {}
             () = self.stop.cancelled() => {}
         }
     }
@@ -295,18 +293,12 @@ impl<S: Sink> Following<S> {
                 std::future::pending::<()>().await;
             }
         };
-        let next_look = async {
-            let waited_for = self.committed < self.shared.wanted.load(Ordering::Relaxed);
-            match (self.turn, waited_for) {
-                (Turn::Ours, _) => std::future::pending::<()>().await,
-                (Turn::Theirs, true) => tokio::time::sleep(CLOSE_LOOK).await,
-                (Turn::Theirs, false) => tokio::time::sleep(LOOK).await,
-            }
-        };
+        let is_waited_for = self.committed < self.shared.wanted.load(Ordering::Relaxed);
+        let next_look = tokio::time::sleep(if is_waited_for { CLOSE_LOOK } else { LOOK });
         tokio::select! {
             () = self.shared.wake.notified() => {}
             () = self.store.changed(self.applied), if self.turn == Turn::Ours => {}
-            () = next_look => {}
+            () = next_look, if self.turn == Turn::Theirs => {}
             () = next_commit => {}
             () = self.stop.cancelled() => {}
         }
@@ -334,7 +326,7 @@ impl<S: Sink> Following<S> {
 
     async fn apply(&self, changes: Vec<S::Change>) -> Result<(), IngestError> {
         let sink = Arc::clone(&self.sink);
-        blocking(move || sink.apply(changes).map_err(|error| IngestError::Index(error.to_string()))).await
+        blocking(move || sink.apply(changes).map_err(|error| failed(&*sink, &error))).await
     }
 
     fn commit_is_due(&self) -> bool {
@@ -347,9 +339,9 @@ impl<S: Sink> Following<S> {
     async fn commit(&mut self) -> Result<(), IngestError> {
         let sink = Arc::clone(&self.sink);
         let sequence = self.applied;
-        let commit = move || match sink.commit(sequence) {
-            Ok(()) => Ok(sink.chunks()),
-            Err(error) => Err(IngestError::Index(error.to_string())),
+        let commit = move || {
+            sink.commit(sequence).map_err(|error| failed(&*sink, &error))?;
+            Ok(sink.chunks())
         };
         self.chunks = blocking(commit).await?;
         self.committed = sequence;
@@ -386,6 +378,12 @@ fn prepare<S: Sink>(sink: &S, change: StoredChange) -> S::Change {
         tracing::error!(document, sequence, "the index panicked on a document; it is not searchable");
         sink.prepare(StoredChange::Remove { document, sequence })
     })
+}
+
+/// What is in the store fails with it, and goes on when that is back.
+fn failed<S: Sink>(sink: &S, error: &IndexError) -> IngestError {
+    let reason = error.to_string();
+    if sink.is_in_store() { IngestError::Away(reason) } else { IngestError::Index(reason) }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -17,8 +17,14 @@ pub trait Sink: Send + Sync + 'static {
     /// A change made ready to be applied.
     type Change: Send + 'static;
 
+    /// Whether all hosts share the view, in the very store that it follows: it is away with the store then, and others
+    /// may have brought it further or begun it anew.
+    fn is_in_store(&self) -> bool {
+        false
+    }
+
     /// Whose turn it is to write; asked before a look at the feed, may wait for the store. Where each host has a view of
-    /// its own it is always ours.
+    /// its own it is always ours, and nobody asks.
     fn turn(&self) -> Result<Turn, IndexError> {
         Ok(Turn::Ours)
     }

@@ -153,7 +153,8 @@ async fn write_changes(ingest: &Ingest, plan: &Plan, changes: &Changes, lease: &
             Ok(()) => tracing::debug!(folder = plan.given, paths = paths.len(), "followed a watched folder"),
             Err(IngestError::ShuttingDown) => return,
             Err(error) if error.may_pass() => {
-                tracing::info!(folder = plan.given, %error, "a watched folder's changes wait");
+                // Every second, maybe for long: who is away or busy has been said elsewhere.
+                tracing::debug!(folder = plan.given, %error, "a watched folder's changes wait");
                 hosts::pause(ingest, TRY_AGAIN).await;
                 changes.look_again(paths);
             }

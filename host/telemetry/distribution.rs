@@ -152,7 +152,7 @@ fn pull(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
@@ -162,22 +162,26 @@ mod tests {
         distribution
     }
 
-    fn close(actual: f64, expected: f64) {
+    pub(in crate::telemetry) fn close(actual: f64, expected: f64) {
         assert!((actual - expected).abs() <= expected * 0.001 + 1e-9, "{actual} is not {expected} within 0.1 %");
     }
 
-    /// The percentiles of 1..=1000 are known; no mean of the percentiles of its two halves gives them.
-    #[test]
-    fn parts_have_the_percentiles_of_the_whole() {
-        let mut whole = of(1..=900);
-        whole.add(&of(901..=1000));
-        let figures = whole.figures();
+    /// The percentiles of 1..=1000 ms are known.
+    pub(in crate::telemetry) fn are_of_one_to_a_thousand(figures: LatencyFigures) {
         assert_eq!(figures.count, 1000);
         close(figures.mean, 500.5);
         close(figures.p50, 500.0);
         close(figures.p95, 950.0);
         close(figures.p99, 990.0);
         close(figures.max, 1000.0);
+    }
+
+    /// No mean of the percentiles of two parts gives those of the whole.
+    #[test]
+    fn parts_have_the_percentiles_of_the_whole() {
+        let mut whole = of(1..=900);
+        whole.add(&of(901..=1000));
+        are_of_one_to_a_thousand(whole.figures());
     }
 
     #[test]

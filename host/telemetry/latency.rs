@@ -49,10 +49,7 @@ fn shard_of_this_thread() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn close(actual: f64, expected: f64) {
-        assert!((actual - expected).abs() <= expected * 0.001 + 1e-9, "{actual} is not {expected} within 0.1 %");
-    }
+    use crate::telemetry::distribution::tests::{are_of_one_to_a_thousand, close};
 
     #[test]
     fn percentiles_of_one_to_a_thousand_milliseconds() {
@@ -60,13 +57,7 @@ mod tests {
         for milliseconds in 1..=1000 {
             latency.record(Duration::from_millis(milliseconds));
         }
-        let figures = latency.figures();
-        assert_eq!(figures.count, 1000);
-        close(figures.mean, 500.5);
-        close(figures.p50, 500.0);
-        close(figures.p95, 950.0);
-        close(figures.p99, 990.0);
-        close(figures.max, 1000.0);
+        are_of_one_to_a_thousand(latency.figures());
     }
 
     #[test]

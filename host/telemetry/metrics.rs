@@ -251,9 +251,14 @@ impl Metrics {
     pub fn search_figures(&self) -> SearchFigures {
         let strategies = self.strategies.read();
         let count = |source: Source| strategies.values().map(|metrics| metrics.by_source[source as usize].get()).sum();
-        let latency = Latency::distribution_of(strategies.values().map(|metrics| &metrics.latency)).figures();
-        let mut by_strategy: Vec<_> =
-            strategies.iter().map(|(name, metrics)| (name.to_string(), metrics.latency.figures())).collect();
+        let mut all = Distribution::default();
+        let mut by_strategy: Vec<_> = Vec::with_capacity(strategies.len());
+        for (name, metrics) in strategies.iter() {
+            let times = Latency::distribution_of([&metrics.latency]);
+            all.add(&times);
+            by_strategy.push((name.to_string(), times.figures()));
+        }
+        let latency = all.figures();
         by_strategy.sort_by(|left, right| left.0.cmp(&right.0));
         SearchFigures {
             total: latency.count,

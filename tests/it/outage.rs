@@ -153,8 +153,8 @@ async fn a_frozen_postgres_holds_up_no_search_and_refuses_writes_until_it_thaws(
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_indexing_that_loses_the_database_is_queued_and_completes_by_itself() {
+/// An indexing during which the database is killed and started again.
+async fn broken_off_indexing_completes(retrieval: &str) {
     let (mut postgres, data) = (Postgres::start(), data_folder());
     let url = postgres.database();
     let tree = Tree::of(&[]);
@@ -162,7 +162,8 @@ async fn an_indexing_that_loses_the_database_is_queued_and_completes_by_itself()
         tree.write(&format!("folder{}/file{file}.rs", file % 2), format!("pub fn filemarker_{file}_() {{}}\n"));
     }
     let environment = [("DATABASE_URL", url.as_str()), ("DB_POOL_TIMEOUT", "2")];
-    let server = Process::serve_with(data.path(), &["--allow-root", tree.name()], &environment).await;
+    let arguments = ["--allow-root", tree.name(), "--retrieval", retrieval];
+    let server = Process::serve_with(data.path(), &arguments, &environment).await;
     server.started().await;
     let reply = server.post("/api/search/index", json!({"project_root": tree.name()})).await;
     let id = reply.json()["id"].as_str().unwrap().to_owned();
@@ -170,9 +171,26 @@ async fn an_indexing_that_loses_the_database_is_queued_and_completes_by_itself()
         (server.task(&id).await["progress"]["indexed"].as_u64().unwrap() > 0).then_some(())
     })
     .await;
+    postgres.kill();
+    wait_for("an outage that lasts", async || {
+        let stats = server.get("/api/search/stats").await.json();
+        (stats["stale"] == true).then_some(())
+    })
+    .await;
     postgres.restart();
     let task = server.finished(&id).await;
-    assert_eq!(task["state"], "succeeded", "{task}");
+    assert_eq!(task["state"], "succeeded", "{task}\n{}", server.log());
     let stats = server.get("/api/search/stats").await.json();
     assert_eq!(stats["total_files_indexed"], 1500, "{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_indexing_that_loses_the_database_is_queued_and_completes_by_itself() {
+    broken_off_indexing_completes("index").await;
+}
+
+/// The index is away with the database, which is no reason to give up either.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_indexing_that_loses_the_database_and_with_it_the_index_completes_too() {
+    broken_off_indexing_completes("postgres").await;
 }

@@ -54,7 +54,7 @@ fn each_layer_says_its_own_words() {
         ("tree_sitter", &["index"]),
         ("moka::", &["cache"]),
         ("opentelemetry", &["telemetry"]),
-        ("redis::", &["cache.rs", "cache/redis"]),
+        ("redis::", &["cache/redis"]),
         ("std::env::var", &["config"]),
         ("crate::http", &["http", "app", "main.rs"]),
         ("crate::service", &["service", "http", "app", "eval.rs"]),
@@ -64,6 +64,8 @@ fn each_layer_says_its_own_words() {
     ];
     let mut broken = Vec::new();
     for (name, code) in host() {
+        // Its module of that name is no crate.
+        let code = code.replace("self::redis::", "self::");
         for (word, layers) in may {
             let allowed = layers.iter().any(|layer| name.starts_with(layer)) || name == "build.rs";
             if code.contains(word) && !allowed {
@@ -74,23 +76,23 @@ fn each_layer_says_its_own_words() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// `index` and `store` know nothing of the layers above them.
+/// Layers know nothing of those above them.
 #[test]
 fn lower_layers_do_not_look_up() {
+    /// Above all that are checked here.
+    const TOP: [&str; 3] = ["crate::app", "crate::http", "crate::service"];
     let mut broken = Vec::new();
     for (name, code) in host() {
         for (layer, above) in [
-            ("index", &["crate::runtime", "crate::service", "crate::http", "crate::cache", "crate::store"][..]),
-            ("store", &["crate::runtime", "crate::service", "crate::http", "crate::cache"]),
-            ("runtime", &["crate::index", "crate::service", "crate::http", "crate::store"]),
-            (
-                "access",
-                &["crate::runtime", "crate::service", "crate::index", "crate::http", "crate::cache", "crate::config"],
-            ),
-            ("cache", &["crate::runtime", "crate::service", "crate::index", "crate::http"]),
+            ("index", &["crate::runtime", "crate::cache", "crate::store", "crate::ingest"][..]),
+            ("store", &["crate::runtime", "crate::cache", "crate::ingest", "crate::access"]),
+            ("runtime", &["crate::index", "crate::store", "crate::ingest"]),
+            ("access", &["crate::runtime", "crate::index", "crate::cache", "crate::config", "crate::ingest"]),
+            ("cache", &["crate::runtime", "crate::index", "crate::store", "crate::ingest"]),
+            ("ingest", &["crate::runtime", "crate::cache", "crate::config"]),
         ] {
             let in_layer = name.starts_with(&format!("{layer}/")) || name == format!("{layer}.rs");
-            for word in above.iter().filter(|word| in_layer && code.contains(**word)) {
+            for word in above.iter().chain(&TOP).filter(|word| in_layer && code.contains(**word)) {
                 broken.push(format!("host/{name} says {word}"));
             }
         }

@@ -43,7 +43,7 @@ enum Command {
     Serve {
         /// The folder to index; without it, this repository.
         path: Option<PathBuf>,
-        /// For `corsac serve`, after `--`, such as `--listen 0.0.0.0:9000`.
+        /// For `corsac serve`, after `--`, such as `--listen 127.0.0.1:9000`.
         #[arg(last = true)]
         extra: Vec<OsString>,
     },

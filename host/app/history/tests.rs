@@ -132,6 +132,20 @@ async fn what_the_store_did_not_take_waits_and_is_seen_meanwhile() {
     assert_eq!((book.figures().waiting, book.figures().dropped), (MOST_WAITING as u64, 7));
 }
 
+/// A read falls between the store's transaction and the end of the wait.
+#[tokio::test]
+async fn what_waits_and_is_in_the_store_already_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder).await;
+    let book = Book::new(store.clone(), "one".into());
+    let mut process = Process::at(BEGIN);
+    process.minute(&book, [1, 2]);
+    let waiting: Vec<HistoryRow> = book.waiting.lock().iter().cloned().collect();
+    store.record_history(&waiting).await.unwrap();
+    let minutes = read(&book, false).await;
+    assert_eq!(minutes.iter().map(|minute| minute.sample.counts.searches).collect::<Vec<_>>(), [2]);
+}
+
 #[tokio::test]
 async fn a_restart_within_a_minute_adds_to_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use crate::child::{Guarded, wait_for};
+use crate::child::{Guarded, signal, wait_for};
 use crate::free_port;
 
 /// Where the server's programs come from.
@@ -47,6 +47,16 @@ pub struct Postgres {
 struct User {
     uid: u32,
     gid: u32,
+}
+
+impl User {
+    /// A program that runs as this user.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        let (uid, gid) = (format!("--reuid={}", self.uid), format!("--regid={}", self.gid));
+        command.args([&uid, &gid, "--clear-groups", "--"]).arg(program);
+        command
+    }
 }
 
 impl Postgres {
@@ -121,7 +131,8 @@ impl Postgres {
     pub fn kill(&mut self) {
         let Some(server) = self.server.take() else { return };
         for child in children(server.id()) {
-            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {child}")]).status();
+            // It may have ended by itself meanwhile.
+            signal(child, "KILL");
         }
         server.signal("KILL");
         server.wait_for_end();
@@ -155,11 +166,11 @@ impl Postgres {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn signal_all(&self, signal: &str) {
+    fn signal_all(&self, name: &str) {
         let Some(server) = &self.server else { return };
-        server.signal(signal);
+        server.signal(name);
         for child in children(server.id()) {
-            let _ = Command::new("sh").args(["-c", &format!("kill -{signal} {child}")]).status();
+            signal(child, name);
         }
     }
 
@@ -201,12 +212,7 @@ impl Postgres {
         let program = self.programs.join(program);
         let mut command = match &self.user {
             None => Command::new(program),
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                let (uid, gid) = (format!("--reuid={}", user.uid), format!("--regid={}", user.gid));
-                command.args([&uid, &gid, "--clear-groups", "--"]).arg(program);
-                command
-            }
+            Some(user) => user.command(&program),
         };
         command.env("LC_ALL", "C.UTF-8").env("PGCONNECT_TIMEOUT", "5");
         command
@@ -256,10 +262,8 @@ fn programs(kind: PostgresKind, user: Option<&User>, folder: &Path) -> PathBuf {
 }
 
 fn can_run(user: &User, program: &Path) -> bool {
-    let (uid, gid) = (format!("--reuid={}", user.uid), format!("--regid={}", user.gid));
-    let mut command = Command::new("setpriv");
-    command.args([&uid, &gid, "--clear-groups", "--"]).arg(program).arg("--version").current_dir("/");
-    command.output().is_ok_and(|output| output.status.success())
+    let output = user.command(program).arg("--version").current_dir("/").output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// None when we are not root.
