@@ -247,7 +247,7 @@ impl Settings {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }
         within("cache.stale_seconds", self.cache.stale_seconds, 0, 86_400)?;
-        within("cache.warm_queries", self.cache.warm_queries.into(), 0, 10_000)?;
+        within("cache.warm_queries", self.cache.warm_queries.into(), 0, 1000)?;
         within("cache.warm_period_seconds", self.cache.warm_period_seconds, 1, 31_536_000)?;
         let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
         // Thirty years: far above any use, far below what a clock can add to now.
