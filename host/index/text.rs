@@ -17,8 +17,12 @@ use super::disk::{self, Disk};
 use super::{IndexError, language, scope, tokenize};
 use crate::query::{ChunkId, Hits, RetrievalError, Scope, TextProbe};
 
-/// Hits beyond the limit that are read so that ties at the limit are broken by id, not by place on disk.
+/// Hits beyond the limit that are read so that ties at the limit are broken by id, not by place on disk: that
+/// differs from host to host.
 const TIE_MARGIN: usize = 32;
+
+/// When more than those are as good as the last one, the look-up is made again, up to this deep.
+const DEEPEST_TIES: usize = 8192;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields {
@@ -153,8 +157,17 @@ impl TextReader {
             None => query,
         };
         let limit = probe.limit as usize;
-        let collector = TopDocs::with_limit(limit + TIE_MARGIN).order_by_score();
-        let found = self.searcher.search(&query, &collector).map_err(unavailable)?;
+        let mut depth = limit + TIE_MARGIN;
+        let found = loop {
+            let collector = TopDocs::with_limit(depth).order_by_score();
+            let found = self.searcher.search(&query, &collector).map_err(unavailable)?;
+            let score = |at: usize| found.get(at).map(|(score, _)| *score);
+            let may_have_more_ties = limit > 0 && found.len() == depth && score(limit - 1) == score(depth - 1);
+            if !may_have_more_ties || depth >= DEEPEST_TIES {
+                break found;
+            }
+            depth = (depth * 8).min(DEEPEST_TIES);
+        };
         let mut scored: Vec<(f32, ChunkId)> = found
             .into_iter()
             .filter_map(|(score, address)| Some((score, self.chunk(address.segment_ord, address.doc_id)?)))

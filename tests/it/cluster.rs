@@ -100,24 +100,24 @@ async fn check_files(client: &Client, name: &str, files: usize) {
     assert_eq!(found.len(), files, "{name}");
 }
 
-/// Two hosts give the same answers. Exact look-ups are the same to the last result; neighbours of a meaning are
-/// searched in a graph that each host grows for itself, and this made-up text has many of nearly the same score, so the
-/// tail of such an answer may differ.
+/// Two hosts give the same answers, to the last result and score. (Beyond 20,000 vectors the tail of a search by meaning
+/// may differ, because each host grows its own graph of neighbours.)
 async fn check_answers(one: &Client, other: &Client) {
-    for query in ["filemarker_first_17", "filemarker_both_321_", "lovun and puran", "postmarker_1"] {
+    for (strategy, query) in [
+        ("syntax", "filemarker_first_17"),
+        ("syntax", "filemarker_both_321_"),
+        ("syntax", "lovun and puran"),
+        ("syntax", "postmarker_1"),
+        ("search", "kamin"),
+        ("semantic", "lovun puran"),
+        ("hybrid", "tiran milon"),
+    ] {
         let seen = async |client: &Client| {
-            let answer = client.query("syntax", query).await;
+            let answer = client.query(strategy, query).await;
             let seen = results(&answer).iter().map(|result| json!([result["id"], result["content"], result["score"]]));
             (answer["total_results"].clone(), seen.collect::<Vec<_>>())
         };
-        assert_eq!(seen(one).await, seen(other).await, "{query}");
-    }
-    for (strategy, query) in [("search", "kamin"), ("semantic", "lovun puran"), ("hybrid", "tiran milon")] {
-        let seen = async |client: &Client| places(&client.query(strategy, query).await);
-        let (of_one, of_other) = (seen(one).await, seen(other).await);
-        assert_eq!((of_one.len(), &of_one[..3]), (20, &of_other[..3]), "{query}");
-        let common = of_one.iter().filter(|place| of_other.contains(place)).count();
-        assert!(common >= 10, "{query}: {of_one:?} {of_other:?}");
+        assert_eq!(seen(one).await, seen(other).await, "{strategy} {query}");
     }
 }
 

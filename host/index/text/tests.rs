@@ -145,6 +145,26 @@ fn fields_have_weights() {
     }
 }
 
+/// Two hosts may have the same documents in another order on disk.
+#[test]
+fn any_number_of_ties_is_broken_by_chunk_whatever_the_order_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let backwards = (1..=400).rev().map(|id| {
+        let path = format!("p{id}");
+        let content = "same words".to_owned();
+        let (language, title) = (None, None);
+        let version =
+            DocumentVersion { sequence: id, document: id, root: 0, path, language, title, modified: 0, content };
+        Change::Upsert(Box::new(index.prepare(version)))
+    });
+    index.apply(backwards.collect()).unwrap();
+    index.commit(400).unwrap();
+    let body = TextProbe { fields: BODY.to_vec(), ..probe("same", TermMatch::Any) };
+    let expect: Vec<String> = (1..=10).map(|number| format!("p{number}")).collect();
+    assert_eq!(paths(&index.snapshot(), body), expect);
+}
+
 #[test]
 fn ties_are_broken_by_chunk_and_long_texts_are_no_harm() {
     let folder = tempfile::tempdir().unwrap();
