@@ -23,3 +23,4 @@ mod status;
 mod support;
 mod swap;
 mod tidy;
+mod tls;

@@ -3,10 +3,12 @@
 //! happens to be there. Everything here blocks; failures panic with what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod certificate;
 mod child;
 mod postgres;
 mod redis;
 
+pub use certificate::Certificate;
 pub use postgres::{Postgres, PostgresKind, PostgresOptions};
 pub use redis::{Redis, RedisCluster};
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+use crate::certificate::Certificate;
 use crate::child::{Guarded, signal, wait_for};
 use crate::free_port;
 
@@ -30,6 +31,8 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// More settings, such as `max_connections=20`.
     pub settings: Vec<String>,
+    /// Speak TLS with this, where a client wants it.
+    pub tls: Option<Certificate>,
 }
 
 /// One server. Ends when dropped.
@@ -81,6 +84,15 @@ impl Postgres {
         initialise.args(["--no-sync", "--auth=trust", "--username=corsac", "--encoding=UTF8", "--locale=C.UTF-8"]);
         let output = initialise.current_dir("/").output().unwrap();
         assert!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
+        if let Some(certificate) = &postgres.options.tls {
+            let [_, certificate, key] = certificate.write(&data);
+            if let Some(user) = &postgres.user {
+                chown(&key, Some(user.uid), Some(user.gid)).unwrap();
+            }
+            let paths = [("ssl_cert_file", certificate), ("ssl_key_file", key)];
+            postgres.options.settings.push("ssl=on".into());
+            postgres.options.settings.extend(paths.map(|(name, path)| format!("{name}={}", path.display())));
+        }
         for _ in 0..5 {
             if postgres.try_start() {
                 return postgres;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::certificate::Certificate;
 use crate::child::{Guarded, wait_for};
 use crate::free_port;
 
@@ -38,6 +39,20 @@ impl Redis {
             "Redis does not start: {}",
             std::fs::read_to_string(redis.folder.path().join("log")).unwrap_or_default()
         );
+    }
+
+    /// One that speaks TLS as well, and its `rediss://` URL.
+    pub fn start_with_tls(certificate: &Certificate) -> (Self, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let [authority, certificate, key] = certificate.write(folder.path());
+        let port = free_port();
+        let files = [("--tls-ca-cert-file", authority), ("--tls-cert-file", certificate), ("--tls-key-file", key)];
+        let files = files.map(|(name, path)| [name.to_owned(), path.to_str().unwrap().to_owned()]);
+        let mut arguments = vec!["--tls-port".to_owned(), port.to_string(), "--tls-auth-clients".into(), "no".into()];
+        arguments.extend(files.into_iter().flatten());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        // Redis has read the files when it answers.
+        (Self::start_with(&arguments), format!("rediss://127.0.0.1:{port}"))
     }
 
     pub fn url(&self) -> String {
