@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use services::Redis;
 
 use crate::support::client::{Client, wait_for};
-use crate::support::server::{Local, Process, data_folder};
+use crate::support::server::{Local, Process, data_folder, patient};
 use crate::support::tree::Tree;
 use crate::support::{fixture, folder_of};
 
@@ -73,7 +73,8 @@ async fn after_a_change_of_the_index_too() {
 async fn answers_outlive_the_process_in_redis_and_are_cleared_there() {
     let (redis, tree, data) = (Redis::start(), tree(), data_folder());
     let url = redis.url();
-    let arguments = [tree.name(), "--redis-url", &url];
+    let config = patient(data.path());
+    let arguments = [tree.name(), "--redis-url", &url, "--config", &config];
     let request = json!({"query": "fox"});
     let server = Process::serve(data.path(), &arguments).await;
     server.started().await;
@@ -82,7 +83,7 @@ async fn answers_outlive_the_process_in_redis_and_are_cleared_there() {
     wait_for("the write", async || redis.command(&["KEYS", "corsac:*:hybrid:*"]).starts_with("*1").then_some(())).await;
     server.kill();
 
-    let server = Process::serve(data.path(), &[tree.name(), "--no-index", "--redis-url", &url]).await;
+    let server = Process::serve(data.path(), &[&arguments[..], &["--no-index"]].concat()).await;
     server.started().await;
     assert_eq!(status(&server, &request).await, "corsac; hit; detail=redis");
     assert_eq!(status(&server, &request).await, "corsac; hit");
@@ -94,7 +95,8 @@ async fn answers_outlive_the_process_in_redis_and_are_cleared_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_lost_everything_is_given_what_is_often_asked() {
     let (mut redis, tree, data) = (Redis::start(), tree(), data_folder());
-    let server = Process::serve(data.path(), &[tree.name(), "--redis-url", &redis.url()]).await;
+    let (url, config) = (redis.url(), patient(data.path()));
+    let server = Process::serve(data.path(), &[tree.name(), "--redis-url", &url, "--config", &config]).await;
     server.started().await;
     let request = json!({"query": "fox"});
     for _ in 0..3 {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::client::{Client, place, places, results, wait_for};
 use crate::support::posting::Poster;
-use crate::support::server::{Process, data_folder};
+use crate::support::server::{Process, data_folder, patient};
 use crate::support::tree::Tree;
 
 const FILES: usize = 600;
@@ -221,8 +221,9 @@ async fn what_one_host_has_computed_another_finds_in_the_shared_cache() {
     let (url, cache) = (postgres.database(), redis.url());
     let (one, other) = (data_folder(), data_folder());
     let environment = [("DATABASE_URL", url.as_str()), ("REDIS_URL", cache.as_str())];
-    let one = Process::serve_with(one.path(), &[], &environment).await;
-    let other = Process::serve_with(other.path(), &[], &environment).await;
+    let configs = [patient(one.path()), patient(other.path())];
+    let one = Process::serve_with(one.path(), &["--config", &configs[0]], &environment).await;
+    let other = Process::serve_with(other.path(), &["--config", &configs[1]], &environment).await;
     one.started().await;
     other.started().await;
     let posted = other.post("/api/documents", json!([{"path": "a.md", "content": "turmeric root"}])).await;

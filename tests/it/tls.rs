@@ -4,7 +4,7 @@ use serde_json::json;
 use services::{Certificate, Postgres, PostgresOptions, Redis};
 
 use crate::support::client::wait_for;
-use crate::support::server::{Process, corsac, data_folder};
+use crate::support::server::{Process, corsac, data_folder, patient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_is_spoken_to_in_tls_and_only_if_its_certificate_is_trusted() {
@@ -46,7 +46,8 @@ async fn redis_is_spoken_to_in_tls_and_only_if_its_certificate_is_trusted() {
         if trusted {
             environment.push(("SSL_CERT_FILE", authority.to_str().unwrap()));
         }
-        let server = Process::serve_with(data.path(), &[], &environment).await;
+        let config = patient(data.path());
+        let server = Process::serve_with(data.path(), &["--config", &config], &environment).await;
         assert_eq!(server.post("/api/documents", documents.clone()).await.status, 200);
         let answer = server.query("semantic", "quokkas").await;
         assert_eq!(answer["results"].as_array().unwrap().len(), 1);
