@@ -54,6 +54,14 @@ async fn a_broken_connection_costs_no_call() {
     let store = PostgresStore::open(&url, patient("broken")).await.unwrap();
     store.upsert(vec![text(0, "a", "1")]).await.unwrap();
     let killer = PostgresStore::open(&url, patient("killer")).await.unwrap();
+    // The connection that holds leases is spared, which can be told by its lock.
+    let held = "SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid)
+        WHERE application_name = 'corsac/broken' AND locktype = 'advisory' AND granted";
+    eventually("the lease of the host", async || {
+        let count: i64 = sqlx::query_scalar(held).fetch_one(killer.connections.pool()).await.unwrap();
+        (count > 0).then_some(())
+    })
+    .await;
     for round in 0..10 {
         sql(
             &killer,
