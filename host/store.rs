@@ -26,6 +26,8 @@ pub mod sqlite;
 pub mod task;
 /// What makes a new version of a document.
 mod version;
+/// The world of agents, as it is kept.
+mod world;
 
 use std::collections::HashMap;
 
@@ -38,6 +40,7 @@ pub use monitor::MonitoredStore;
 pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
+pub use world::{SnapshotInfo, StoredEvent, StoredRules, WorldStore};
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
 
 use crate::index::DocumentVersion;
@@ -278,6 +281,9 @@ pub enum StoreError {
         "the document store was written by another version of this program: {0}; use that version or another data folder"
     )]
     Schema(String),
+    /// Another process wrote what this one was about to; nothing was written.
+    #[error("another host wrote {0} first; this one has to read it before it writes again")]
+    Conflict(String),
     /// A statement that should have worked did not: an error of ours.
     #[error("a statement of the document store failed: {0}")]
     Statement(String),
