@@ -1,6 +1,8 @@
 //! The parts of the server as the HTTP layer asks for them. Only turns words of one layer into those of
 //! another; decides nothing.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{FutureExt, TryFutureExt};
@@ -10,6 +12,7 @@ use tokio_stream::wrappers::WatchStream;
 
 use super::{App, database, keys};
 use crate::cache;
+use crate::ecs::World;
 use crate::http::{
     Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
     IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
@@ -27,6 +30,10 @@ const LISTED_TASKS: u32 = 100;
 impl Backend for App {
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         self.service.search(request).boxed()
+    }
+
+    fn world(&self) -> Option<Arc<dyn World>> {
+        None
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

@@ -4,6 +4,8 @@
 
 /// Keys, rates and pages of other origins.
 mod access;
+/// The world of agents.
+mod ecs;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -47,6 +49,7 @@ pub(super) struct Fake {
     pub(super) database_away: AtomicBool,
     pub(super) history: Mutex<Option<PastFigures>>,
     pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
+    pub(super) world: Mutex<Option<Arc<dyn crate::ecs::World>>>,
     pub(super) task: watch::Sender<TaskStatus>,
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
@@ -66,6 +69,7 @@ impl Default for Fake {
             database_away: AtomicBool::new(false),
             parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
             history: Mutex::default(),
+            world: Mutex::default(),
             asked_history: Mutex::default(),
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
@@ -210,6 +214,10 @@ impl Backend for Fake {
             })
         }
         .boxed()
+    }
+
+    fn world(&self) -> Option<Arc<dyn crate::ecs::World>> {
+        self.world.lock().clone()
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {
