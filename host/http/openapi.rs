@@ -11,7 +11,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, plugins, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -23,6 +23,7 @@ const JSON: &str = "application/json";
     ),
     paths(
         search::search,
+        ecs::search::search,
         indexing::index,
         indexing::post_documents,
         tasks::list,
@@ -45,6 +46,7 @@ const JSON: &str = "application/json";
     ),
     tags(
         (name = "search", description = "ask"),
+        (name = "ecs", description = "the world of agents"),
         (name = "indexing", description = "bring documents in"),
         (name = "plugins", description = "what answers"),
         (name = "keys", description = "who may ask"),

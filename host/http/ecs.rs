@@ -1,0 +1,4 @@
+//! The world of agents over HTTP.
+
+/// Agents that are looked for.
+pub(super) mod search;
