@@ -49,6 +49,7 @@ pub use database::{
     CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
     StatementStatistics, StatisticsSource, UnusedIndex,
 };
+pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;

@@ -17,6 +17,8 @@ pub(super) mod kin;
 pub(super) mod naming;
 /// What stands behind the question mark.
 mod parameters;
+/// Agents that are looked for.
+pub(super) mod search;
 /// What passes between agents.
 pub(super) mod social;
 /// Where agents are.
@@ -47,6 +49,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/ecs/agents", get(agents::list).post(agents::create)),
         ("/api/ecs/agents/batch", post(agents::create_many)),
         ("/api/ecs/agents/offspring", post(agents::breed)),
+        ("/api/ecs/agents/search", get(search::search)),
         ("/api/ecs/agents/positions", get(space::positions)),
         ("/api/ecs/agents/{id}", delete(agents::retire).get(agents::agent)),
         ("/api/ecs/agents/{id}/mates", get(kin::mates)),
