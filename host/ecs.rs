@@ -3,13 +3,13 @@
 
 /// What agents consist of.
 pub mod component;
-/// What clients may ask.
-pub mod world;
 /// What happened, in order.
 pub mod event;
-/// What is told to clients.
-pub mod view;
 /// The world at one moment.
 mod state;
+/// What is told to clients.
+pub mod view;
+/// What clients may ask.
+pub mod world;
 
 pub use world::World;

@@ -27,7 +27,7 @@ pub mod task;
 /// What makes a new version of a document.
 mod version;
 /// The world of agents, as it is kept.
-mod world;
+pub(crate) mod world;
 
 use std::collections::HashMap;
 
@@ -40,8 +40,8 @@ pub use monitor::MonitoredStore;
 pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use world::{SnapshotInfo, StoredEvent, StoredRules, WorldStore};
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use world::{SnapshotInfo, StoredEvent, StoredRules, WorldStore};
 
 use crate::index::DocumentVersion;
 

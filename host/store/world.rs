@@ -54,8 +54,9 @@ pub struct StoredRules {
 /// writes (it holds a lease); the others only read.
 #[async_trait]
 pub trait WorldStore: Send + Sync {
-    /// Appends events in one transaction. Their sequences follow the last one without a gap; a sequence
-    /// that is there already is `StoreError::Conflict`: another host writes, and nothing was written.
+    /// Appends events in one transaction. Their sequences follow the last one without a gap; any other
+    /// sequence is `StoreError::Conflict`: another host writes, and nothing was written. After other errors
+    /// all or none of them may have been written: `last_event` tells.
     async fn append_events(&self, events: &[StoredEvent]) -> Result<(), StoreError>;
 
     /// Events after a sequence, in order, at most `limit`, and fewer when their bodies exceed `PAGE_BYTES`.
@@ -66,7 +67,7 @@ pub trait WorldStore: Send + Sync {
 
     /// Keeps a snapshot and forgets automatic ones beyond the latest `keep_automatic` (those after which
     /// a `restored` event was written, or that have a name, stay). `info.id` and `info.size` are ignored;
-    /// returns the new id. Bodies may be tens of megabytes.
+    /// returns the new id, whose snapshot stays in any case. Bodies may be tens of megabytes.
     async fn save_snapshot(&self, info: &SnapshotInfo, body: &[u8], keep_automatic: u32) -> Result<u64, StoreError>;
 
     /// Latest first.
@@ -74,7 +75,7 @@ pub trait WorldStore: Send + Sync {
 
     async fn snapshot_body(&self, id: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// A snapshot that has served a restore must never go.
+    /// A snapshot that has served a restore must never go. One that is gone already is an error.
     async fn pin_snapshot(&self, id: u64) -> Result<(), StoreError>;
 
     /// Keeps rules; nothing happens when they are there.
@@ -84,4 +85,18 @@ pub trait WorldStore: Send + Sync {
 
     /// Without bodies, the first used first.
     async fn rules_used(&self) -> Result<Vec<StoredRules>, StoreError>;
+}
+
+/// Whether events are the next ones after `last`.
+fn follows(events: &[StoredEvent], last: u64) -> bool {
+    events.iter().zip(1..).all(|(event, place)| last.checked_add(place) == Some(event.sequence))
+}
+
+fn conflict(events: &[StoredEvent]) -> StoreError {
+    let first = events.first().map_or(0, |event| event.sequence);
+    StoreError::Conflict(format!("event {first} of the world"))
+}
+
+fn no_snapshot(id: u64) -> StoreError {
+    StoreError::Statement(format!("snapshot {id} is not there any more"))
 }
