@@ -146,14 +146,23 @@ impl Running {
         Ok(())
     }
 
-    /// Takes over what serves now under the name of the rules that decide, if that is another version.
-    /// Where nothing serves under it, the last version goes on.
+    /// Another version than the one that decides serves under its name. Where nothing serves under it, the
+    /// last version goes on.
+    pub(super) fn rules_changed(&self) -> bool {
+        self.newer_rules().is_some()
+    }
+
+    /// Lets that version decide.
     pub(super) async fn follow_rules(&self, alone: &Arc<Alone>) -> Result<(), WorldError> {
-        let deciding = self.book.rules();
-        let Some(current) = self.shelf.source.current(&deciding.about().name) else { return Ok(()) };
-        if current.about().digest == deciding.about().digest {
-            return Ok(());
+        match self.newer_rules() {
+            Some(rules) => self.adopt(rules, alone.clone()).await,
+            None => Ok(()),
         }
-        self.adopt(current, alone.clone()).await
+    }
+
+    fn newer_rules(&self) -> Option<Arc<dyn Rules>> {
+        let deciding = self.book.rules();
+        let current = self.shelf.source.current(&deciding.about().name)?;
+        (current.about().digest != deciding.about().digest).then_some(current)
     }
 }
