@@ -65,7 +65,7 @@ pub(super) fn from_store(stored: &StoredEvent) -> Result<Recorded, Unreadable> {
 
 /// `state` knows the ids of all agents that the event names.
 pub(super) fn to_view(recorded: &Recorded, state: &State) -> EventView {
-    let id = |number: &AgentNumber| state.id(*number).map_or_else(|| format!("#{}", number.0), str::to_owned);
+    let id = |number: &AgentNumber| state.id(*number).unwrap_or_else(|| format!("#{}", number.0));
     let (agents, data) = match &recorded.event {
         Event::Genesis { seed, seconds_per_year } => {
             // JavaScript's numbers do not hold 64 bits.

@@ -226,6 +226,13 @@ pub(super) fn become_restored(state: &mut State, mut next: State, sequence: u64)
     *state = next;
 }
 
+/// A tick as it was planned with this very state.
 pub(super) fn finish_tick(state: &mut State, recorded: &Recorded, plan: TickPlan) -> Result<(), WorldError> {
-    todo!()
+    if let Err(error) = state.begin_tick(recorded) {
+        state.restored_by(recorded.sequence);
+        return Err(WorldError::Internal(format!("the tick of event {}: {error}", recorded.sequence)));
+    }
+    let happened = plan.apply(state);
+    tracing::trace!(tick = state.clock.tick, ?happened, "the world has ticked");
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A child of two agents. Whether they may is the state's and the rules' word, what it becomes the rules'.
 
 use super::{between, check_id, living, number_of, view_of, wrong_length};
-use crate::ecs::component::{AgentNumber, MAP_EDGE, UNSPECIFIED};
+use crate::ecs::component::{AgentNumber, MAP_EDGE, Position, UNSPECIFIED};
 use crate::ecs::event::{Birth, Event};
 use crate::ecs::running::Running;
 use crate::ecs::view::{AgentView, WorldError};
@@ -73,8 +73,8 @@ impl Running {
                 return Err(WorldError::Conflict(obstacles.join("; ")));
             }
             let individual = |at: usize| state.individual(numbers[at]).ok_or_else(|| gone([first, second][at]));
-            let style = |at: usize| state.style(numbers[at]).map(str::to_owned).ok_or_else(|| gone([first, second][at]));
-            let place = |at: usize| state.place(numbers[at]).ok_or_else(|| gone([first, second][at]));
+            let style = |at: usize| state.view(numbers[at]).map(|view| view.style).ok_or_else(|| gone([first, second][at]));
+            let place = |at: usize| state.part::<Position>(numbers[at]).map(|own| own.at).ok_or_else(|| gone([first, second][at]));
             let ([ax, ay], [bx, by]) = (place(0)?, place(1)?);
             Ok(Parents {
                 numbers,

@@ -68,13 +68,6 @@ impl Running {
 
     pub(in crate::ecs) fn clock(&self) -> ClockView {
         let tick_ms = u64::try_from(self.options.tick.as_millis()).unwrap_or(u64::MAX);
-        self.with(|state| ClockView {
-            tick: state.clock.tick,
-            world_time: state.clock.world_seconds,
-            years: state.clock.world_seconds / f64::from(state.seconds_per_year),
-            acceleration: state.clock.acceleration,
-            paused: state.clock.paused,
-            tick_ms,
-        })
+        self.with(|state| state.clock_view(tick_ms))
     }
 }

@@ -3,11 +3,12 @@
 use super::{invalid, living};
 use crate::ecs::component::{AgentNumber, Interactions, MAP_EDGE, Position};
 use crate::ecs::event::Event;
+use crate::ecs::read::outcome_word;
 use crate::ecs::record;
 use crate::ecs::running::Running;
 use crate::ecs::state::State;
 use crate::ecs::view::{ChatView, InteractionView, PositionView, WorldError};
-use crate::rules::{Bond, InteractionKind, Outcome};
+use crate::rules::InteractionKind;
 
 /// No rules decided.
 const NOBODY: [u8; 32] = [0; 32];
@@ -45,7 +46,7 @@ impl Running {
         let (agent, target) = self.with(|state| {
             let (agent, goal) = (living(state, id)?, living(state, other)?);
             let (from, to) = (at(state, agent, id)?, at(state, goal, other)?);
-            Ok((agent, short_of(from, to, distance)))
+            Ok::<_, WorldError>((agent, short_of(from, to, distance)))
         })?;
         self.tell(NOBODY, Event::Sent { agent, target }, turn.clone()).await?;
         self.with(|state| state.position(id))
@@ -66,9 +67,9 @@ impl Running {
             let individual = |at: usize, id: &str| {
                 state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()))
             };
-            let names = numbers.map(|number| state.name(number).unwrap_or_default().to_owned());
+            let names = numbers.map(|number| name(state, number));
             let individuals = [individual(0, first)?, individual(1, second)?];
-            Ok((numbers, individuals, names, bond(state, numbers[0], numbers[1])))
+            Ok::<_, WorldError>((numbers, individuals, names, state.bond(numbers[0], numbers[1])))
         })?;
         let seed = self.seed("interact", &[self.chance()]);
         let decided = rules.interact(kind, &individuals[0], &individuals[1], before, seed).await?;
@@ -83,7 +84,7 @@ impl Running {
             message: None,
         };
         let sequence = self.tell(rules.about().digest, event, turn).await?;
-        let outcome = word(decided.outcome);
+        let outcome = outcome_word(decided.outcome);
         Ok(InteractionView {
             interaction_id: format!("{sequence}-0"),
             participants: [first.to_owned(), second.to_owned()],
@@ -108,12 +109,12 @@ impl Running {
     ) -> Result<ChatView, WorldError> {
         two(sender, receiver, "receiver_id")?;
         let turn = self.turn([sender, receiver]).await;
-        let [from, to] = self.with(|state| Ok([living(state, sender)?, living(state, receiver)?]))?;
+        let [from, to] = self.with(|state| Ok::<_, WorldError>([living(state, sender)?, living(state, receiver)?]))?;
         let event = Event::Chatted { sender: from, receiver: to, kind, message: message.to_owned() };
         self.tell(NOBODY, event, turn.clone()).await?;
         let (energy, names) = self.with(|state| {
             let energy = state.part::<Interactions>(from).map_or(0.0, |own| own.energy);
-            (energy, [from, to].map(|number| state.name(number).unwrap_or_default().to_owned()))
+            (energy, [from, to].map(|number| name(state, number)))
         });
         Ok(ChatView {
             success: true,
@@ -134,11 +135,8 @@ fn at(state: &State, number: AgentNumber, id: &str) -> Result<[f32; 2], WorldErr
     state.part::<Position>(number).map(|own| own.at).ok_or_else(|| WorldError::NoAgent(id.to_owned()))
 }
 
-/// How the first stands to the second.
-fn bond(state: &State, first: AgentNumber, second: AgentNumber) -> Bond {
-    let Some(own) = state.part::<Interactions>(first) else { return Bond::default() };
-    let known = own.relationships.binary_search_by_key(&second, |relationship| relationship.other);
-    known.ok().and_then(|at| own.relationships.get(at)).map(|relationship| relationship.bond).unwrap_or_default()
+fn name(state: &State, number: AgentNumber) -> String {
+    state.view(number).map(|view| view.name).unwrap_or_default()
 }
 
 /// On the straight way, `distance` before its end; where it is when it is as near already.
@@ -150,15 +148,6 @@ fn short_of(from: [f32; 2], to: [f32; 2], distance: f32) -> [f32; 2] {
     }
     let share = (length - distance) / length;
     [from[0] + dx * share, from[1] + dy * share].map(|value| value.clamp(-MAP_EDGE, MAP_EDGE))
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::PartialSuccess => "partial_success",
-        Outcome::Failure => "failure",
-        Outcome::Neutral => "neutral",
-    }
 }
 
 #[cfg(test)]
