@@ -1,4 +1,4 @@
-//! The durable truth: documents, roots and tasks, behind one trait. The embedded backend is SQLite, the
+//! The durable truth: documents, roots and tasks, and the world of agents, behind traits. The embedded backend is SQLite, the
 //! shared one PostgreSQL; both pass the same `conformance` suite. The only module that speaks SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
 
 /// What any backend must do, as tests over the trait.
@@ -138,9 +138,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore {}
+pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore {}
 
-impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

@@ -117,3 +117,29 @@ impl WorldStore for MemoryStore {
         Ok(used)
     }
 }
+
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::world::conformance::{CHECKS, events};
+
+    #[tokio::test]
+    async fn world_conforms() {
+        for check in CHECKS {
+            check(Arc::new(MemoryStore::default())).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn appends_fail_as_often_as_asked() {
+        let store = MemoryStore::default();
+        store.fail_appends(2);
+        for _ in 0..2 {
+            let error = store.append_events(&events([1])).await.unwrap_err();
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        }
+        store.append_events(&events([1])).await.unwrap();
+        assert_eq!(store.last_event().await.unwrap(), 1);
+    }
+}
