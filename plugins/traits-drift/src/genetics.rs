@@ -158,6 +158,25 @@ mod tests {
         assert!(traits.iter().any(|value| *value < 0.4955) && traits.iter().any(|value| *value > 0.5045));
     }
 
+    /// A share's variance is 0.02² × step / 3, so a century's is 100 × 0.02² / 3 = 0.01333 whatever the step:
+    /// a deviation of 0.1155 relative to the value.
+    #[test]
+    fn a_century_spreads_as_far_in_short_steps_as_in_long_ones() {
+        for (step, steps) in [(1.0, 100), (0.25, 400)] {
+            let mut traits = vec![0.4_f32; 400 * WIDTH];
+            let mut chance = Chance::new(12);
+            for _ in 0..steps {
+                drift(&mut traits, step, &mut chance);
+            }
+            let count = traits.len() as f64;
+            let mean = traits.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
+            let variance = traits.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+            let spread = variance.sqrt() / mean;
+            assert!((0.111..0.121).contains(&spread), "{spread} in steps of {step}");
+            assert!((mean - 0.4).abs() < 0.002, "{mean}");
+        }
+    }
+
     #[test]
     fn the_vital_live_longer() {
         let mut traits = vec![0.5; 2 * WIDTH];

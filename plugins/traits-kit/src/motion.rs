@@ -65,7 +65,8 @@ mod tests {
         assert_eq!(direction([3.0, 0.0], [0.0, 1.0], 0.0), [1.0, 0.0]);
         // East and north, half and half: north-east.
         let [x, y] = direction([2.0, 0.0], [0.0, 5.0], 0.5);
-        assert!((x - 0.707_106_8).abs() < 1e-6 && (y - 0.707_106_8).abs() < 1e-6);
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        assert!((x - half).abs() < 1e-6 && (y - half).abs() < 1e-6);
         // Who stands goes where the whim says, and so does who would turn on the spot.
         assert_eq!(direction([0.0, 0.0], [0.0, 0.2], 0.1), [0.0, 1.0]);
         assert_eq!(direction([1.0, 0.0], [-1.0, 0.0], 0.5), [-1.0, 0.0]);

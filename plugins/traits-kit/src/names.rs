@@ -47,7 +47,7 @@ pub fn names(spirit: &str, style: &str, generation: u32, count: u32, seed: u64) 
 pub fn fill(template: &str, spirit: &Spirit, generation: u32, compound: bool, chance: &mut Chance) -> String {
     let mut name = String::with_capacity(32);
     let parts = || template.split('-').map(|part| part.trim_matches(['{', '}']));
-    let last = parts().filter(|part| words::list(part).is_some()).last();
+    let last = parts().rfind(|part| words::list(part).is_some());
     for part in parts() {
         if !name.is_empty() {
             name.push('-');
@@ -98,9 +98,9 @@ mod tests {
     #[test]
     fn many_names_are_all_different_in_every_style() {
         for style in words::STYLES {
-            let many = names("wolf", style.name, 1, 5_000, 3).unwrap();
-            assert_eq!(many.len(), 5_000);
-            assert_eq!(many.iter().collect::<BTreeSet<_>>().len(), 5_000, "{}", style.name);
+            let many = names("wolf", style.name, 1, 2_000, 3).unwrap();
+            assert_eq!(many.len(), 2_000);
+            assert_eq!(many.iter().collect::<BTreeSet<_>>().len(), 2_000, "{}", style.name);
             assert!(many.iter().all(|name| name.len() <= 100 && name.split('-').all(|part| !part.is_empty())));
         }
     }

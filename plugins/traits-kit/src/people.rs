@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn one_in_ten_founds() {
-        let mut row = vec![0.5; WIDTH];
+        let mut row = [0.5; WIDTH];
         row[at::CHARISMA] = 1.0;
         row[at::LEADER] = 1.0;
         let people = People {
