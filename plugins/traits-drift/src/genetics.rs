@@ -58,7 +58,7 @@ pub fn score(one: &[f32], other: &[f32]) -> f32 {
     let complement = 1.0 - similarity(&one[PERSONALITY], &other[PERSONALITY]);
     let body = similarity(&one[PHYSICAL], &other[PHYSICAL]);
     let mut covers = [0.0_f32; 4];
-    for (a, b) in one[ABILITIES].chunks_exact(4).zip(other[ABILITIES].chunks_exact(4)) {
+    for (a, b) in one[ABILITIES].as_chunks::<4>().0.iter().zip(other[ABILITIES].as_chunks::<4>().0) {
         for lane in 0..4 {
             covers[lane] += a[lane].max(b[lane]);
         }

@@ -42,8 +42,8 @@ impl Chance {
 
     /// One of the words of a text; empty when it has none.
     pub fn word(&mut self, words: &'static str) -> &'static str {
-        let count = words.split_whitespace().count() as u32;
-        if count == 0 { "" } else { words.split_whitespace().nth(self.below(count) as usize).unwrap_or("") }
+        let count = words.split_ascii_whitespace().count() as u32;
+        if count == 0 { "" } else { words.split_ascii_whitespace().nth(self.below(count) as usize).unwrap_or("") }
     }
 }
 

@@ -53,6 +53,8 @@ macro_rules! rules {
 /// The description of rules over the 44 traits and the fifty spirits.
 pub fn describe(name: &str, version: &str, purpose: &str) -> RulesDescription {
     let names = |columns: std::ops::Range<usize>| traits::TRAITS[columns].iter().map(|of| of.name.to_owned()).collect();
+    let mut spirits: Vec<_> = data::spirits().map(|spirit| spirit.name.to_owned()).collect();
+    spirits.sort();
     RulesDescription {
         about: Description { name: name.into(), version: version.into(), purpose: purpose.into() },
         traits: TraitNames {
@@ -60,7 +62,7 @@ pub fn describe(name: &str, version: &str, purpose: &str) -> RulesDescription {
             physical: names(traits::PHYSICAL),
             abilities: names(traits::ABILITIES),
         },
-        spirits: data::spirits().map(|spirit| spirit.name.to_owned()).collect(),
+        spirits,
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
         assert_eq!(described.traits.personality[0], "dominance");
         assert_eq!(described.traits.physical[0], "size");
         assert_eq!(described.traits.abilities[15], "leader");
-        assert_eq!(described.spirits.len(), 50);
+        assert_eq!((described.spirits.len(), &*described.spirits[0], &*described.spirits[49]), (50, "alien", "wolf"));
     }
 
     #[test]

@@ -124,13 +124,13 @@ pub fn known(value: f32) -> f32 {
 /// Four sums side by side: they fit one vector register, and their order is part of the result.
 pub fn similarity(one: &[f32], other: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 4];
-    let (ones, others) = (one.chunks_exact(4), other.chunks_exact(4));
-    let rest: f32 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| (a - b).abs()).sum();
-    for (a, b) in ones.zip(others) {
+    let ((ones, rest), (others, other_rest)) = (one.as_chunks::<4>(), other.as_chunks::<4>());
+    for (a, b) in ones.iter().zip(others) {
         for lane in 0..4 {
             sums[lane] += (a[lane] - b[lane]).abs();
         }
     }
+    let rest: f32 = rest.iter().zip(other_rest).map(|(a, b)| (a - b).abs()).sum();
     let total = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
     1.0 - total / one.len().max(1) as f32
 }
