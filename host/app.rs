@@ -19,6 +19,8 @@ pub mod keys;
 mod retrieval;
 /// Which store a server has.
 mod store;
+/// The world of agents.
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
+use crate::ecs::{Ecs, World};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -105,6 +108,9 @@ pub struct App {
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
+    /// None where it is switched off; `ecs` is the same, for its end.
+    world: Option<Arc<dyn World>>,
+    ecs: Option<Arc<Ecs>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -144,6 +150,7 @@ impl App {
         };
         let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let ecs = world::start(&settings.ecs, &store, &runtime);
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
@@ -156,6 +163,8 @@ impl App {
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
+            world: ecs.clone().map(|ecs| ecs as Arc<dyn World>),
+            ecs,
             store,
             keyring,
             tree,
@@ -234,6 +243,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(ecs) = &self.ecs {
+            ecs.stop().await;
+        }
         if let Some(history) = &self.history {
             history.stop().await;
         }

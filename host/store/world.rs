@@ -97,27 +97,15 @@ pub trait WorldStore: Send + Sync {
 }
 
 /// Whether events are the next ones after `last`.
-<<<<<<< HEAD
-fn follows(events: &[StoredEvent], last: u64) -> bool {
-    events.iter().zip(1..).all(|(event, place)| last.checked_add(place) == Some(event.sequence))
-}
-
-fn conflict(events: &[StoredEvent]) -> StoreError {
-=======
 pub(super) fn follows(events: &[StoredEvent], last: u64) -> bool {
     events.iter().zip(1..).all(|(event, place)| last.checked_add(place) == Some(event.sequence))
 }
 
 pub(super) fn conflict(events: &[StoredEvent]) -> StoreError {
->>>>>>> w5
     let first = events.first().map_or(0, |event| event.sequence);
     StoreError::Conflict(format!("event {first} of the world"))
 }
 
-<<<<<<< HEAD
-fn no_snapshot(id: u64) -> StoreError {
-=======
 pub(super) fn no_snapshot(id: u64) -> StoreError {
->>>>>>> w5
     StoreError::Statement(format!("snapshot {id} is not there any more"))
 }
