@@ -28,7 +28,7 @@ struct Head {
     next_group: u32,
     traits: TraitNames,
     rules: Option<Ruling>,
-    /// Living and departed.
+    /// Numbers that were given.
     agents: u32,
     living: u32,
 }
@@ -112,8 +112,9 @@ impl State {
         let head: Head = take(rest)?;
         let departed: BTreeMap<AgentNumber, Departed> = take(rest)?;
         let groups: BTreeMap<u32, Group> = take(rest)?;
-        if departed.len() + head.living as usize != head.agents as usize || rest.len() < head.living as usize {
-            return Err(contradiction(format!("{} agents are not as many as it says", head.agents)));
+        // Fewer where a restoration left numbers that were given to others: nobody gets them again.
+        if departed.len() + head.living as usize > head.agents as usize || rest.len() < head.living as usize {
+            return Err(contradiction(format!("{} agents are fewer than it says", head.agents)));
         }
         let mut state = State {
             sequence: head.sequence,

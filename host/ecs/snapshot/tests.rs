@@ -119,8 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
     let number = any::<u8>;
     prop_oneof![
         3 => (1u8..4, value()).prop_map(|(count, value)| Step::Create(count, value)),
-        4 => (number(), number(), 1u8..3, -1i8..3).prop_map(|(one, two, count, gap)| Step::Breed(one, two, count, gap)),
-        2 => number().prop_map(Step::Retire),
+        6 => (number(), number(), 1u8..3, prop_oneof![6 => Just(1i8), 1 => -1i8..3]).prop_map(|(one, two, count, gap)| Step::Breed(one, two, count, gap)),
+        1 => number().prop_map(Step::Retire),
         8 => (number(), number(), value(), [value(), value(), value()], [value(), value()])
             .prop_map(|(one, two, impact, bond, costs)| Step::Meet(one, two, impact, bond, costs)),
         2 => (number(), number()).prop_map(|(one, two)| Step::Chat(one, two)),
@@ -188,7 +188,7 @@ fn let_happen(state: &mut State, recorded: &Recorded) -> bool {
 }
 
 fn begun() -> State {
-    world(2)
+    world(6)
 }
 
 fn check(state: &State) {
