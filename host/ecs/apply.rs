@@ -425,4 +425,4 @@ fn different(first: AgentNumber, second: AgentNumber) -> Result<(), ApplyError> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
