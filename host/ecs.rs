@@ -15,6 +15,8 @@ mod read;
 mod snapshot;
 /// The world at one moment.
 mod state;
+/// The world, one step on.
+mod tick;
 /// What is told to clients.
 pub mod view;
 /// What clients may ask.
