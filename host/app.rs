@@ -21,6 +21,8 @@ pub mod keys;
 mod retrieval;
 /// Which store a server has.
 mod store;
+/// The world of agents.
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
-use crate::ecs::World;
+use crate::ecs::{Ecs, World};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -94,8 +96,7 @@ pub struct App {
     pub ingest: Ingest,
     pub index: Searched,
     service: Service,
-    /// None: switched off.
-    world: Option<Arc<dyn World>>,
+    /// None: the world is switched off.
     agents: Option<agents::Agents>,
     cache: Cache,
     metrics: Arc<Metrics>,
@@ -111,6 +112,9 @@ pub struct App {
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
+    /// None where it is switched off; `ecs` is the same, for its end.
+    world: Option<Arc<dyn World>>,
+    ecs: Option<Arc<Ecs>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -150,10 +154,10 @@ impl App {
         };
         let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
-        let world: Option<Arc<dyn World>> = None;
-        let agents = match &world {
-            Some(world) => {
-                Some(agents::Agents::start(world.clone(), runtime.clone(), cache.clone(), limits, &data).await?)
+        let ecs = world::start(&settings.ecs, &store, &runtime);
+        let agents = match &ecs {
+            Some(ecs) => {
+                Some(agents::Agents::start(ecs.clone(), runtime.clone(), cache.clone(), limits, &data).await?)
             }
             None => None,
         };
@@ -162,7 +166,6 @@ impl App {
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
-            world,
             agents,
             runtime,
             ingest,
@@ -171,6 +174,8 @@ impl App {
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
+            world: ecs.clone().map(|ecs| ecs as Arc<dyn World>),
+            ecs,
             store,
             keyring,
             tree,
@@ -251,6 +256,9 @@ impl App {
         self.ingest.shutdown().await;
         if let Some(agents) = &self.agents {
             agents.stop().await;
+        }
+        if let Some(ecs) = &self.ecs {
+            ecs.stop().await;
         }
         if let Some(history) = &self.history {
             history.stop().await;

@@ -46,6 +46,8 @@ struct Inner {
     right: Right,
     options: Options,
     phase: RwLock<Phase>,
+    /// The last reason why it cannot run that was logged.
+    said: Mutex<Option<String>>,
     feed: broadcast::Sender<EventView>,
     closing: CancellationToken,
 }
@@ -78,6 +80,7 @@ impl Ecs {
             right,
             options,
             phase: RwLock::new(Phase::Waking),
+            said: Mutex::default(),
             feed: broadcast::Sender::new(FEED),
             closing: CancellationToken::new(),
         });
@@ -127,6 +130,16 @@ impl Inner {
         *self.phase.write() = phase;
     }
 
+    /// Said once, however often it is tried.
+    fn fail(&self, reason: String) {
+        let mut said = self.said.lock();
+        if said.as_ref() != Some(&reason) {
+            tracing::error!(reason, "the world cannot run; it is tried again every second");
+        }
+        *said = Some(reason.clone());
+        self.enter(Phase::Failed(reason));
+    }
+
     async fn supervise(self: Arc<Self>) {
         while !self.closing.is_cancelled() {
             let lease = tokio::select! {
@@ -134,8 +147,7 @@ impl Inner {
                 lease = self.acquire() => lease,
             };
             if let Err(error) = self.hold(lease).await {
-                tracing::error!(%error, "the world cannot run; tried again in a moment");
-                self.enter(Phase::Failed(error.to_string()));
+                self.fail(error.to_string());
                 tokio::select! {
                     () = self.closing.cancelled() => (),
                     () = tokio::time::sleep(SECOND) => (),
@@ -150,7 +162,7 @@ impl Inner {
             match (self.right)().await {
                 Ok(Some(lease)) => return lease,
                 Ok(None) => self.enter(Phase::Elsewhere),
-                Err(error) => self.enter(Phase::Failed(error.to_string())),
+                Err(error) => self.fail(error.to_string()),
             }
             tokio::time::sleep(SECOND).await;
         }
@@ -164,6 +176,7 @@ impl Inner {
             opened = self.open() => opened,
         };
         let running = opened?;
+        *self.said.lock() = None;
         self.enter(Phase::Running(running.clone()));
         tokio::select! {
             () = self.closing.cancelled() => self.close(&running).await,

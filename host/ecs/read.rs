@@ -18,7 +18,7 @@ use super::view::*;
 use crate::rules::{Individual, InteractionKind, Outcome, Population, Standing};
 
 /// Agents whose memory is looked at for the mean of all.
-const SAMPLE: usize = 1024;
+const SAMPLE: usize = 256;
 
 /// What is counted over all agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -160,7 +160,12 @@ impl State {
         entity.ok_or_else(|| WorldError::NoAgent(id.to_owned()))
     }
 
-    /// Nothing for a number that was never given.
+    /// Agents that are or were; fewer than numbers where a restoration undid some.
+    fn known(&self) -> usize {
+        self.agents.len() as usize + self.departed.len()
+    }
+
+    /// Nothing for a number that nobody has or had.
     pub fn view(&self, number: AgentNumber) -> Option<AgentView> {
         match self.departed.get(&number) {
             Some(departed) => Some(departed_view(departed)),

@@ -28,7 +28,7 @@ struct Head {
     next_group: u32,
     traits: TraitNames,
     rules: Option<Ruling>,
-    /// Living and departed.
+    /// Numbers that were given.
     agents: u32,
     living: u32,
 }

@@ -15,7 +15,7 @@ pub struct State {
     /// All living agents; one archetype, in the order of their coming (a departed agent's place is
     /// taken by the last one, which a snapshot keeps as it is).
     pub(super) agents: hecs::World,
-    /// By number - 1; none: departed.
+    /// By number - 1; none: departed, or given to one that a restoration undid.
     pub(super) entities: Vec<Option<hecs::Entity>>,
     /// Of living and departed agents.
     pub(super) ids: HashMap<Box<str>, AgentNumber>,

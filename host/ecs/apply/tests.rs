@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::rules::{Customs, InteractionKind};
+use crate::rules::{Bond, Customs, InteractionKind, Outcome};
 
 pub(in crate::ecs) fn names(personality: &[&str], physical: &[&str], abilities: &[&str]) -> TraitNames {
     let own = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();

@@ -23,11 +23,14 @@ impl State {
             None => self.departed.get(&number).map(departed_view),
         };
         if filter.spirit.is_none() && filter.style.is_none() {
-            let total = if filter.active_only { self.agents.len() as usize } else { self.entities.len() };
-            let items = if !filter.active_only || self.departed.is_empty() {
+            let total = if filter.active_only { self.agents.len() as usize } else { self.known() };
+            let is_there = |number: &AgentNumber| {
+                self.is_living(*number) || !filter.active_only && self.departed.contains_key(number)
+            };
+            let items = if total == self.entities.len() {
                 numbers.skip(offset).take(limit).filter_map(look_up).collect()
             } else {
-                numbers.filter(|number| self.is_living(*number)).skip(offset).take(limit).filter_map(look_up).collect()
+                numbers.filter(is_there).skip(offset).take(limit).filter_map(look_up).collect()
             };
             return Page { items, total: total as u64 };
         }

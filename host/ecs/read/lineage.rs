@@ -151,7 +151,7 @@ impl State {
 
     pub fn breeding_stats(&self) -> BreedingStats {
         let total_agents = u64::from(self.agents.len());
-        let ever = self.entities.len().max(1) as f64;
+        let ever = self.known().max(1) as f64;
         BreedingStats {
             breeding_enabled: self.breeding,
             total_agents,

@@ -54,6 +54,20 @@ fn lists_go_by_number_and_count_what_fits() {
     assert_eq!((places.items[0].x, places.items[1].x, places.total), (3.0, 4.0, 5));
 }
 
+/// A restoration undid agents 3 and 4: their numbers stay nobody's, the next is 5.
+#[test]
+fn numbers_that_were_undone_are_in_no_list() {
+    let mut state = world(2);
+    state.entities.resize(4, None);
+    happen(&mut state, Event::Created { births: vec![birth(5, &[0.5; 3])] }).unwrap();
+    let all = state.agents(&AgentFilter::default(), PageOf { offset: 1, limit: 9 });
+    assert_eq!((ids(&all.items), all.total), (vec!["agent-2", "agent-5"], 3));
+    let mut decoded = State::decode(&state.encode()).unwrap();
+    assert_eq!((decoded.digest(), decoded.next_number()), (state.digest(), AgentNumber(6)));
+    decoded.customs = customs();
+    assert!(happen(&mut decoded, Event::Retired { agent: AgentNumber(3) }).is_err());
+}
+
 #[test]
 fn all_of_one_agent_and_what_is_left_of_one() {
     let mut state = world(2);
