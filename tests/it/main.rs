@@ -17,6 +17,7 @@ mod postgres;
 mod reload;
 mod requests;
 mod retrieval;
+mod rules;
 mod runtime;
 mod search;
 mod status;
