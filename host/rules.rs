@@ -12,6 +12,11 @@ use crate::runtime::CallError;
 /// What a rules' answer must keep, whoever gave it.
 pub mod checked;
 
+/// Rules for tests.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod fixed;
+
 /// Digest of rules and their settings; the same digest gives the same world.
 pub type RulesDigest = [u8; 32];
 

@@ -168,8 +168,21 @@ pub struct Gender {
 }
 
 pub const GENDER_IDENTITIES: [&str; 15] = [
-    "male", "female", "non-binary", "genderfluid", "agender", "bigender", "demigender", "transgender", "genderqueer",
-    "two-spirit", "androgyne", "neutrois", "pangender", "questioning", "unspecified",
+    "male",
+    "female",
+    "non-binary",
+    "genderfluid",
+    "agender",
+    "bigender",
+    "demigender",
+    "transgender",
+    "genderqueer",
+    "two-spirit",
+    "androgyne",
+    "neutrois",
+    "pangender",
+    "questioning",
+    "unspecified",
 ];
 pub const GENDER_EXPRESSIONS: [&str; 8] =
     ["masculine", "feminine", "androgynous", "neutral", "fluid", "mixed", "subtle", "unspecified"];

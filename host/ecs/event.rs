@@ -24,17 +24,35 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The first one.
-    Genesis { seed: u64, seconds_per_year: f32 },
+    Genesis {
+        seed: u64,
+        seconds_per_year: f32,
+    },
     /// From here on these rules decide. Traits are carried over by name.
-    Ruled { name: String, version: String, digest: RulesDigest, traits: TraitNames },
+    Ruled {
+        name: String,
+        version: String,
+        digest: RulesDigest,
+        traits: TraitNames,
+    },
     /// New agents, without parents.
-    Created { births: Vec<Birth> },
+    Created {
+        births: Vec<Birth>,
+    },
     /// New agents of two parents.
-    Bred { parents: [AgentNumber; 2], births: Vec<Birth> },
+    Bred {
+        parents: [AgentNumber; 2],
+        births: Vec<Birth>,
+    },
     /// An agent that left; its lineage is kept.
-    Retired { agent: AgentNumber },
+    Retired {
+        agent: AgentNumber,
+    },
     /// Where an agent wants to go.
-    Sent { agent: AgentNumber, target: [f32; 2] },
+    Sent {
+        agent: AgentNumber,
+        target: [f32; 2],
+    },
     Interacted {
         first: AgentNumber,
         second: AgentNumber,
@@ -45,13 +63,28 @@ pub enum Event {
         energy_costs: [f32; 2],
         message: Option<String>,
     },
-    Chatted { sender: AgentNumber, receiver: AgentNumber, kind: InteractionKind, message: String },
-    Clock { acceleration: f32, paused: bool },
-    Breeding { enabled: bool },
+    Chatted {
+        sender: AgentNumber,
+        receiver: AgentNumber,
+        kind: InteractionKind,
+        message: String,
+    },
+    Clock {
+        acceleration: f32,
+        paused: bool,
+    },
+    Breeding {
+        enabled: bool,
+    },
     /// One tick of `step` world seconds. Its seed follows from the world's seed and its number.
-    Ticked { step: f32, skipped: Vec<Skipped> },
+    Ticked {
+        step: f32,
+        skipped: Vec<Skipped>,
+    },
     /// The world became what a snapshot says.
-    Restored { snapshot: u64 },
+    Restored {
+        snapshot: u64,
+    },
 }
 
 /// A call of the rules that failed during a tick and has no effect; the others have.

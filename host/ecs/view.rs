@@ -67,6 +67,7 @@ pub struct PositionView {
 #[serde(default, deny_unknown_fields)]
 pub struct NewAgent {
     /// 3 to 50 of letters, digits, `_` and `-`.
+    #[schema(required = true, min_length = 3, max_length = 50)]
     pub agent_id: String,
     /// fox when left out.
     pub spirit: Option<String>,

@@ -1,0 +1,1 @@
+//! A world from its first event to its last.
