@@ -95,6 +95,13 @@ fn digest(ecs: &Ecs) -> [u8; 32] {
     ecs.inner.running().unwrap().with(State::digest)
 }
 
+/// The world as it is after a `kill -9` of its host: nothing was saved, another life has begun.
+async fn killed(ecs: &Ecs) {
+    let before = ecs.inner.running().unwrap();
+    before.book.over.cancel();
+    eventually(async || ecs.inner.running().is_ok_and(|now| !Arc::ptr_eq(&before, &now))).await;
+}
+
 /// Something of everything.
 async fn live(ecs: &Ecs) {
     let wolf = NewAgent { spirit: Some("wolf".into()), style: Some("exo".into()), ..agent("wolf-1") };
@@ -122,9 +129,7 @@ async fn a_restart_brings_the_same_world_back() {
     live(&ecs).await;
     let before = (digest(&ecs), ecs.status().sequence, ecs.agent("fox-1").unwrap());
     assert_eq!((ecs.status().tick, ecs.status().agent_count), (17, 4));
-    // As `kill -9` would: nothing is saved.
-    ecs.inner.running().unwrap().book.over.cancel();
-    eventually(async || ecs.available().is_ok()).await;
+    killed(&ecs).await;
     assert!(store.snapshots().await.unwrap().is_empty());
     assert_eq!((digest(&ecs), ecs.status().sequence, ecs.agent("fox-1").unwrap()), before);
     ecs.stop().await;

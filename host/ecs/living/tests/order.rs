@@ -240,8 +240,7 @@ async fn other_rules_lose_no_tick_and_no_agent() {
     assert!(ticks[of_first..].iter().all(|(_, rules)| *rules == used[1].digest) && of_first >= 3);
     assert!(ecs.replay(None).await.unwrap().equal, "the past is decided by the rules of the past");
     let before = digest(&ecs);
-    ecs.inner.running().unwrap().book.over.cancel();
-    eventually(async || ecs.available().is_ok()).await;
+    killed(&ecs).await;
     assert_eq!(digest(&ecs), before);
 }
 
