@@ -152,7 +152,10 @@ async fn a_replay_finds_the_same_world_and_tells_another() {
     live(&ecs).await;
     let replay = ecs.replay(None).await.unwrap();
     assert!(replay.equal && replay.digest == replay.live_digest);
-    assert_eq!((replay.from_sequence, replay.to_sequence, replay.events), (0, ecs.status().sequence, replay.to_sequence));
+    assert_eq!(
+        (replay.from_sequence, replay.to_sequence, replay.events),
+        (0, ecs.status().sequence, replay.to_sequence)
+    );
     // What no event tells.
     ecs.inner.running().unwrap().book.state.write().offspring += 1;
     assert!(!ecs.replay(None).await.unwrap().equal);
@@ -280,7 +283,10 @@ async fn a_watcher_misses_nothing_however_slow_it_is() {
     assert!(seen.into_iter().eq(begun + 1..=last));
     let events = ecs.events(begun, 2).await.unwrap();
     assert_eq!((events[0].kind.as_str(), events[0].agents.len()), ("created", 2));
-    assert_eq!((events[1].kind.as_str(), events[1].agents.as_slice()), ("interacted", &["one".into(), "two".into()][..]));
+    assert_eq!(
+        (events[1].kind.as_str(), events[1].agents.as_slice()),
+        ("interacted", &["one".into(), "two".into()][..])
+    );
     ecs.stop().await;
     assert!(from_start.next().await.is_none(), "the stream ends with the world");
 }

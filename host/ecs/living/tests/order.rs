@@ -223,10 +223,10 @@ async fn other_rules_lose_no_tick_and_no_agent() {
     ecs.set_clock(ClockChange { acceleration: None, paused: Some(true) }).await.unwrap();
     assert_eq!(ecs.status().agent_count, 20);
     let used = ecs.rules_used().await.unwrap();
-    assert_eq!(used.iter().map(|used| (used.version.as_str(), used.current)).collect::<Vec<_>>(), [
-        ("1.0.0", false),
-        ("2.0.0", true)
-    ]);
+    assert_eq!(
+        used.iter().map(|used| (used.version.as_str(), used.current)).collect::<Vec<_>>(),
+        [("1.0.0", false), ("2.0.0", true)]
+    );
     let events = ecs.events(0, 1000).await.unwrap();
     // Every tick is there, and says whose it was.
     let ticks: Vec<(u64, &str)> = events
