@@ -69,7 +69,8 @@ fn between(seed: u64, least: f32, most: f32) -> f32 {
 impl Running {
     /// Counts those who live and those about to be born, whose names are promised already.
     fn check_room(&self) -> Result<(), WorldError> {
-        let (there, most) = (self.with(|state| state.agents.len()) as usize + self.names.promised(), self.options.max_agents);
+        let (there, most) =
+            (self.with(|state| state.agents.len()) as usize + self.names.promised(), self.options.max_agents);
         match there > most as usize {
             true => Err(WorldError::Conflict(format!("the world is full: it holds {most} agents (ecs.max_agents)"))),
             false => Ok(()),

@@ -260,7 +260,9 @@ impl Inner {
         let wanted = &self.options.rules;
         self.source.current(wanted).ok_or_else(|| {
             let known = self.source.known().join(", ");
-            WorldError::Unavailable(format!("there are no rules `{wanted}` (ecs.rules); those that are loaded: {known}"))
+            WorldError::Unavailable(format!(
+                "there are no rules `{wanted}` (ecs.rules); those that are loaded: {known}"
+            ))
         })
     }
 

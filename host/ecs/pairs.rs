@@ -53,9 +53,8 @@ impl Running {
         let rules = self.book.rules();
         let (one, two, obstacles, traits, customs) = self.with(|state| {
             let numbers = [state.find_living(first)?, state.find_living(second)?];
-            let individual = |at: usize, id: &str| {
-                state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()))
-            };
+            let individual =
+                |at: usize, id: &str| state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()));
             let obstacles = state.obstacles(numbers[0], numbers[1]);
             let (traits, customs) = (state.traits.clone(), state.customs.clone());
             Ok::<_, WorldError>((individual(0, first)?, individual(1, second)?, obstacles, traits, customs))
@@ -136,11 +135,8 @@ mod tests {
 
     #[test]
     fn groups_of_traits_are_compared_apart() {
-        let names = TraitNames {
-            personality: vec!["a".into(), "b".into()],
-            physical: vec![],
-            abilities: vec!["c".into()],
-        };
+        let names =
+            TraitNames { personality: vec!["a".into(), "b".into()], physical: vec![], abilities: vec!["c".into()] };
         // 1 - (0.25 + 0.25) / 2, nothing to compare, 1 - 1.
         let found = analysis(&names, &[0.0, 0.5, 1.0], &[0.25, 0.25, 0.0]);
         assert_eq!(

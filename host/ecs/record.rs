@@ -58,8 +58,8 @@ pub(super) fn to_store(recorded: &Recorded) -> Result<StoredEvent, postcard::Err
 }
 
 pub(super) fn from_store(stored: &StoredEvent) -> Result<Recorded, Unreadable> {
-    let event = postcard::from_bytes(&stored.body)
-        .map_err(|reason| Unreadable { sequence: stored.sequence, reason })?;
+    let event =
+        postcard::from_bytes(&stored.body).map_err(|reason| Unreadable { sequence: stored.sequence, reason })?;
     Ok(Recorded { sequence: stored.sequence, tick: stored.tick, at: stored.at, rules: stored.rules, event })
 }
 

@@ -73,8 +73,11 @@ impl Running {
                 return Err(WorldError::Conflict(obstacles.join("; ")));
             }
             let individual = |at: usize| state.individual(numbers[at]).ok_or_else(|| gone([first, second][at]));
-            let style = |at: usize| state.view(numbers[at]).map(|view| view.style).ok_or_else(|| gone([first, second][at]));
-            let place = |at: usize| state.part::<Position>(numbers[at]).map(|own| own.at).ok_or_else(|| gone([first, second][at]));
+            let style =
+                |at: usize| state.view(numbers[at]).map(|view| view.style).ok_or_else(|| gone([first, second][at]));
+            let place = |at: usize| {
+                state.part::<Position>(numbers[at]).map(|own| own.at).ok_or_else(|| gone([first, second][at]))
+            };
             let ([ax, ay], [bx, by]) = (place(0)?, place(1)?);
             Ok(Parents {
                 numbers,

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{check_id, invalid, number_of, view_of, wrong_length};
 use crate::ecs::commands::between;
-use crate::ecs::component::{
-    AgentNumber, GENDER_EXPRESSIONS, GENDER_IDENTITIES, Gender, MAP_EDGE, UNSPECIFIED,
-};
+use crate::ecs::component::{AgentNumber, GENDER_EXPRESSIONS, GENDER_IDENTITIES, Gender, MAP_EDGE, UNSPECIFIED};
 use crate::ecs::event::{Birth, Event};
 use crate::ecs::names::{self, Promised};
 use crate::ecs::running::Running;

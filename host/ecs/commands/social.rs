@@ -64,9 +64,8 @@ impl Running {
         let rules = self.book.rules();
         let (numbers, individuals, names, before) = self.with(|state| {
             let numbers = [living(state, first)?, living(state, second)?];
-            let individual = |at: usize, id: &str| {
-                state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()))
-            };
+            let individual =
+                |at: usize, id: &str| state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()));
             let names = numbers.map(|number| name(state, number));
             let individuals = [individual(0, first)?, individual(1, second)?];
             Ok::<_, WorldError>((numbers, individuals, names, state.bond(numbers[0], numbers[1])))

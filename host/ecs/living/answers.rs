@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use super::{Ecs, watch};
 use crate::ecs::running::Running;
 use crate::ecs::state::State;
+use crate::ecs::tick::SYSTEMS;
 use crate::ecs::view::*;
 use crate::ecs::world::{AgentFilter, ClockChange, Page, PageOf, World};
 use crate::rules::{Catalogue, InteractionKind, TraitNames};
@@ -41,6 +42,7 @@ impl World for Ecs {
         let figures = &running.figures;
         WorldStatus {
             status: word.into(),
+            system_count: SYSTEMS,
             last_tick_ms: figures.last_tick.lock().as_secs_f64() * 1000.0,
             late_ticks: figures.late_ticks.load(Ordering::Relaxed),
             failed_calls: figures.failed_calls.load(Ordering::Relaxed),

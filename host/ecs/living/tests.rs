@@ -95,6 +95,13 @@ fn digest(ecs: &Ecs) -> [u8; 32] {
     ecs.inner.running().unwrap().with(State::digest)
 }
 
+/// The world as it is after a `kill -9` of its host: nothing was saved, another life has begun.
+async fn killed(ecs: &Ecs) {
+    let before = ecs.inner.running().unwrap();
+    before.book.over.cancel();
+    eventually(async || ecs.inner.running().is_ok_and(|now| !Arc::ptr_eq(&before, &now))).await;
+}
+
 /// Something of everything.
 async fn live(ecs: &Ecs) {
     let wolf = NewAgent { spirit: Some("wolf".into()), style: Some("exo".into()), ..agent("wolf-1") };
@@ -122,9 +129,7 @@ async fn a_restart_brings_the_same_world_back() {
     live(&ecs).await;
     let before = (digest(&ecs), ecs.status().sequence, ecs.agent("fox-1").unwrap());
     assert_eq!((ecs.status().tick, ecs.status().agent_count), (17, 4));
-    // As `kill -9` would: nothing is saved.
-    ecs.inner.running().unwrap().book.over.cancel();
-    eventually(async || ecs.available().is_ok()).await;
+    killed(&ecs).await;
     assert!(store.snapshots().await.unwrap().is_empty());
     assert_eq!((digest(&ecs), ecs.status().sequence, ecs.agent("fox-1").unwrap()), before);
     ecs.stop().await;
@@ -147,7 +152,10 @@ async fn a_replay_finds_the_same_world_and_tells_another() {
     live(&ecs).await;
     let replay = ecs.replay(None).await.unwrap();
     assert!(replay.equal && replay.digest == replay.live_digest);
-    assert_eq!((replay.from_sequence, replay.to_sequence, replay.events), (0, ecs.status().sequence, replay.to_sequence));
+    assert_eq!(
+        (replay.from_sequence, replay.to_sequence, replay.events),
+        (0, ecs.status().sequence, replay.to_sequence)
+    );
     // What no event tells.
     ecs.inner.running().unwrap().book.state.write().offspring += 1;
     assert!(!ecs.replay(None).await.unwrap().equal);
@@ -275,7 +283,10 @@ async fn a_watcher_misses_nothing_however_slow_it_is() {
     assert!(seen.into_iter().eq(begun + 1..=last));
     let events = ecs.events(begun, 2).await.unwrap();
     assert_eq!((events[0].kind.as_str(), events[0].agents.len()), ("created", 2));
-    assert_eq!((events[1].kind.as_str(), events[1].agents.as_slice()), ("interacted", &["one".into(), "two".into()][..]));
+    assert_eq!(
+        (events[1].kind.as_str(), events[1].agents.as_slice()),
+        ("interacted", &["one".into(), "two".into()][..])
+    );
     ecs.stop().await;
     assert!(from_start.next().await.is_none(), "the stream ends with the world");
 }

@@ -223,10 +223,10 @@ async fn other_rules_lose_no_tick_and_no_agent() {
     ecs.set_clock(ClockChange { acceleration: None, paused: Some(true) }).await.unwrap();
     assert_eq!(ecs.status().agent_count, 20);
     let used = ecs.rules_used().await.unwrap();
-    assert_eq!(used.iter().map(|used| (used.version.as_str(), used.current)).collect::<Vec<_>>(), [
-        ("1.0.0", false),
-        ("2.0.0", true)
-    ]);
+    assert_eq!(
+        used.iter().map(|used| (used.version.as_str(), used.current)).collect::<Vec<_>>(),
+        [("1.0.0", false), ("2.0.0", true)]
+    );
     let events = ecs.events(0, 1000).await.unwrap();
     // Every tick is there, and says whose it was.
     let ticks: Vec<(u64, &str)> = events
@@ -240,8 +240,7 @@ async fn other_rules_lose_no_tick_and_no_agent() {
     assert!(ticks[of_first..].iter().all(|(_, rules)| *rules == used[1].digest) && of_first >= 3);
     assert!(ecs.replay(None).await.unwrap().equal, "the past is decided by the rules of the past");
     let before = digest(&ecs);
-    ecs.inner.running().unwrap().book.over.cancel();
-    eventually(async || ecs.available().is_ok()).await;
+    killed(&ecs).await;
     assert_eq!(digest(&ecs), before);
 }
 
