@@ -119,7 +119,7 @@ async fn a_spirits_misdeed_is_one_error_of_its_kind() {
         ("!loop", "timeout", "200 ms"),
         ("!alloc", "memory", "33554432 bytes"),
         ("!trap", "trap", "first-traits"),
-        ("!overflow", "trap", "call stack exhausted"),
+        ("!overflow", "trap", "overflow"),
         ("!panic", "trap", "unreachable"),
         ("!error-bad-query", "bad_query", "the fixture wants another question"),
         ("!error-unsupported", "unsupported", "the fixture does not do this"),
