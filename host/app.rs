@@ -1,6 +1,8 @@
 //! The composition root: the only place that knows every part. Starts them in the order of their needs
 //! and stops them in the reverse one.
 
+/// Agents as a collection that is searched.
+mod agents;
 /// The parts as the HTTP layer sees them.
 mod backend;
 /// The cache and its tiers.
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
+use crate::ecs::World;
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -91,6 +94,9 @@ pub struct App {
     pub ingest: Ingest,
     pub index: Searched,
     service: Service,
+    /// None: switched off.
+    world: Option<Arc<dyn World>>,
+    agents: Option<agents::Agents>,
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
@@ -144,11 +150,20 @@ impl App {
         };
         let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let world: Option<Arc<dyn World>> = None;
+        let agents = match &world {
+            Some(world) => {
+                Some(agents::Agents::start(world.clone(), runtime.clone(), cache.clone(), limits, &data).await?)
+            }
+            None => None,
+        };
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
+            world,
+            agents,
             runtime,
             ingest,
             index,
@@ -234,6 +249,9 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(agents) = &self.agents {
+            agents.stop().await;
+        }
         if let Some(history) = &self.history {
             history.stop().await;
         }

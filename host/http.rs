@@ -49,6 +49,7 @@ pub use database::{
     CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
     StatementStatistics, StatisticsSource, UnusedIndex,
 };
+pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
@@ -124,6 +125,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/performance/history", get(status::history::history)),
         ("/api/search/cache/clear", post(status::clear_cache)),
         ("/api/search/database", get(database::database)),
+        ("/api/ecs/agents/search", get(ecs::search::search)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),

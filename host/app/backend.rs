@@ -14,9 +14,10 @@ use super::{App, database, keys};
 use crate::cache;
 use crate::ecs::World;
 use crate::http::{
-    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
-    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
-    PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus, Violation,
+    AgentMatches, AgentSearch, AgentSearchError, Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome,
+    DocumentState, Freshness, HistoryRequest, IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus,
+    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState,
+    TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -33,7 +34,18 @@ impl Backend for App {
     }
 
     fn world(&self) -> Option<Arc<dyn World>> {
-        None
+        self.world.clone()
+    }
+
+    fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {
+        async move {
+            let Some(agents) = &self.agents else {
+                let reason = "this server has no world of agents".to_owned();
+                return Err(BackendError::Unavailable(reason).into());
+            };
+            agents.search(request).await
+        }
+        .boxed()
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

@@ -22,6 +22,7 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         "/healthz" | "/readyz" | "/openapi.json" | "unmatched" => None,
         "/api/search/{strategy}"
         | "/api/search/stats"
+        | "/api/ecs/agents/search"
         | "/api/search/health"
         | "/api/search/performance"
         | "/api/plugins"

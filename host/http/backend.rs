@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::database::DatabaseStatus;
+use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
 use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
@@ -27,6 +28,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The world of agents; none when it is switched off.
     fn world(&self) -> Option<Arc<dyn World>>;
+
+    /// Searches agents as if they were documents.
+    fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>>;
 
     fn plugins(&self) -> Vec<PluginStatus>;
 

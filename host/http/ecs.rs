@@ -17,6 +17,8 @@ pub(super) mod kin;
 pub(super) mod naming;
 /// What stands behind the question mark.
 mod parameters;
+/// Agents that are looked for.
+pub(super) mod search;
 /// What passes between agents.
 pub(super) mod social;
 /// Where agents are.

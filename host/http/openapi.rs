@@ -24,6 +24,7 @@ const JSON: &str = "application/json";
     ),
     paths(
         search::search,
+        ecs::search::search,
         indexing::index,
         indexing::post_documents,
         tasks::list,
@@ -104,6 +105,7 @@ const JSON: &str = "application/json";
     ),
     tags(
         (name = "search", description = "ask"),
+        (name = "ecs", description = "the world of agents"),
         (name = "indexing", description = "bring documents in"),
         (name = "ecs", description = "the world of agents"),
         (name = "plugins", description = "what answers"),
