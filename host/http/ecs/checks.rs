@@ -1,7 +1,7 @@
 //! What requests about agents may say. Every rule adds to one list, so that an answer names all that is
 //! wrong. Whether a spirit or a style exists is for the world to say.
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::Request;
 use serde::de::DeserializeOwned;
 
@@ -42,16 +42,20 @@ pub(super) async fn read<T: DeserializeOwned + Default>(
     Ok((value, Checks(violations)))
 }
 
-/// The same for a body that may be left out.
+/// The same for a body that may be left out, or be `null`.
 pub(super) async fn read_if_any<T: DeserializeOwned + Default>(
     request: Request,
     fields: &[&str],
 ) -> Result<(T, Checks), Problem> {
     if request.body().is_end_stream() {
-        let (value, violations) = body::parse(&Bytes::from_static(b"{}"), fields)?;
-        return Ok((value, Checks(violations)));
+        return Ok((T::default(), Checks(vec![])));
     }
-    read(request, fields).await
+    let body = body::read_json(request, body::SMALL).await?;
+    if body.trim_ascii() == b"null" {
+        return Ok((T::default(), Checks(vec![])));
+    }
+    let (value, violations) = body::parse(&body, fields)?;
+    Ok((value, Checks(violations)))
 }
 
 impl Checks {

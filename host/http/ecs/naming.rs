@@ -38,9 +38,9 @@ impl From<rules::Spirit> for Spirit {
     }
 }
 
-/// A spirit of the rules that decide now, or 404.
-pub(super) fn find_spirit(catalogue: rules::Catalogue, name: &str) -> Result<rules::Spirit, Problem> {
-    catalogue.spirits.into_iter().find(|spirit| spirit.name == name).ok_or_else(|| unknown("spirit", name))
+/// The spirit of that name, or 404.
+pub(super) fn find_spirit(spirits: Vec<rules::Spirit>, name: &str) -> Result<rules::Spirit, Problem> {
+    spirits.into_iter().find(|spirit| spirit.name == name).ok_or_else(|| unknown("spirit", name))
 }
 
 fn unknown(what: &str, name: &str) -> Problem {
@@ -71,7 +71,7 @@ pub(in crate::http) async fn spirits(Awake(world): Awake) -> Json<Spirits> {
     responses((status = 200, body = Spirit))
 )]
 pub(in crate::http) async fn spirit(Awake(world): Awake, Name(name): Name) -> Result<Json<Spirit>, Problem> {
-    Ok(Json(find_spirit(world.catalogue(), &name)?.into()))
+    Ok(Json(find_spirit(world.catalogue().spirits, &name)?.into()))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -208,7 +208,7 @@ pub(in crate::http) async fn generation_numbers_of(
     Awake(world): Awake,
     Name(name): Name,
 ) -> Result<Json<GenerationNumbersOf>, Problem> {
-    let spirit = find_spirit(world.catalogue(), &name)?;
+    let spirit = find_spirit(world.catalogue().spirits, &name)?;
     Ok(Json(GenerationNumbersOf { spirit: spirit.name, generation_numbers: spirit.generation_numbers }))
 }
 

@@ -11,7 +11,7 @@ use super::naming::find_spirit;
 use crate::ecs::World;
 use crate::http::Name;
 use crate::http::problem::Problem;
-use crate::rules::TraitNames;
+use crate::rules::{self, Catalogue, TraitNames};
 
 /// Of a trait that the rules say nothing more of.
 const MIDDLE: f32 = 0.5;
@@ -33,11 +33,11 @@ impl Group {
         }
     }
 
-    fn of(self, names: TraitNames) -> Vec<String> {
+    fn of(self, names: &TraitNames) -> &[String] {
         match self {
-            Self::Personality => names.personality,
-            Self::Physical => names.physical,
-            Self::Abilities => names.abilities,
+            Self::Personality => &names.personality,
+            Self::Physical => &names.physical,
+            Self::Abilities => &names.abilities,
         }
     }
 }
@@ -72,38 +72,40 @@ pub(in crate::http) struct SpiritTraits {
     trait_definitions: BTreeMap<String, TraitDefinition>,
 }
 
-fn definitions(world: &dyn World, group: Group) -> BTreeMap<String, TraitDefinition> {
-    let mut said = world.catalogue().traits;
-    let definition = |name: String| {
-        let found = said.iter().position(|known| known.name == name && known.group == group.word());
-        let known = found.map(|at| said.swap_remove(at));
-        let (category, purpose, default) = known
-            .map_or((String::new(), String::new(), MIDDLE), |known| (known.category, known.purpose, known.default));
-        (name, TraitDefinition { category, purpose, default, min: 0.0, max: 1.0 })
+type Definitions = BTreeMap<String, TraitDefinition>;
+type Values = BTreeMap<String, f32>;
+
+/// All traits of a group, also those that the catalogue leaves out.
+fn definitions(said: &[rules::TraitDefinition], names: &TraitNames, group: Group) -> Definitions {
+    let definition = |name: &String| {
+        let known = said.iter().find(|known| known.name == *name && known.group == group.word());
+        let (category, purpose, default) =
+            known.map_or(("", "", MIDDLE), |known| (&known.category, &known.purpose, known.default));
+        let (category, purpose) = (category.to_owned(), purpose.to_owned());
+        (name.clone(), TraitDefinition { category, purpose, default, min: 0.0, max: 1.0 })
     };
-    group.of(world.trait_names()).into_iter().map(definition).collect()
+    group.of(names).iter().map(definition).collect()
+}
+
+/// What agents of a spirit begin with.
+fn values(own: &[(String, f32)], definitions: &Definitions) -> Values {
+    let value = |(name, known): (&String, &TraitDefinition)| {
+        let own = own.iter().find(|(own, _)| own == name).map(|(_, value)| *value);
+        (name.clone(), own.unwrap_or(known.default))
+    };
+    definitions.iter().map(value).collect()
 }
 
 fn whole(world: &dyn World, group: Group) -> Json<TraitGroup> {
-    let trait_definitions = definitions(world, group);
+    let trait_definitions = definitions(&world.catalogue().traits, &world.trait_names(), group);
     Json(TraitGroup { group: group.word(), count: trait_definitions.len(), trait_definitions })
 }
 
-/// What a spirit begins with, group by group.
-fn begins_with(
-    world: &dyn World,
-    spirit: &str,
-    group: Group,
-) -> Result<(BTreeMap<String, f32>, BTreeMap<String, TraitDefinition>), Problem> {
-    let own: BTreeMap<String, f32> = find_spirit(world.catalogue(), spirit)?.base_traits.into_iter().collect();
-    let definitions = definitions(world, group);
-    let value =
-        |(name, known): (&String, &TraitDefinition)| (name.clone(), own.get(name).copied().unwrap_or(known.default));
-    Ok((definitions.iter().map(value).collect(), definitions))
-}
-
 fn one(world: &dyn World, spirit: String, group: Group) -> Result<Json<SpiritTraits>, Problem> {
-    let (base_traits, trait_definitions) = begins_with(world, &spirit, group)?;
+    let Catalogue { spirits, traits, .. } = world.catalogue();
+    let own = find_spirit(spirits, &spirit)?.base_traits;
+    let trait_definitions = definitions(&traits, &world.trait_names(), group);
+    let base_traits = values(&own, &trait_definitions);
     Ok(Json(SpiritTraits { spirit, group: group.word(), base_traits, trait_definitions }))
 }
 
@@ -187,9 +189,10 @@ pub(in crate::http) struct WholeSpirit {
     responses((status = 200, body = WholeSpirit))
 )]
 pub(in crate::http) async fn of_spirit(Awake(world): Awake, Name(spirit): Name) -> Result<Json<WholeSpirit>, Problem> {
-    let values = |group| begins_with(&*world, &spirit, group).map(|(values, _)| values);
-    let (personality, physical) = (values(Group::Personality)?, values(Group::Physical)?);
-    let abilities = values(Group::Abilities)?;
+    let Catalogue { spirits, traits, .. } = world.catalogue();
+    let (own, names) = (find_spirit(spirits, &spirit)?.base_traits, world.trait_names());
+    let of = |group| values(&own, &definitions(&traits, &names, group));
+    let (personality, physical, abilities) = (of(Group::Personality), of(Group::Physical), of(Group::Abilities));
     Ok(Json(WholeSpirit { spirit, personality, physical, abilities }))
 }
 
