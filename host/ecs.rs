@@ -1,6 +1,9 @@
 //! The world of agents: entities, time, persistence and concurrency. Every formula is asked of `rules`.
 //! Knows nothing of HTTP, wasm or SQL.
 
+/// A world for tests of those who ask one.
+#[cfg(test)]
+pub(crate) mod fake;
 /// What agents consist of.
 pub mod component;
 /// What clients may ask.

@@ -4,6 +4,8 @@
 
 /// Keys, rates and pages of other origins.
 mod access;
+/// Agents that search and are searched.
+mod agents;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
