@@ -7,6 +7,9 @@ mod apply;
 mod chance;
 /// What clients make happen.
 mod commands;
+/// A world for tests of those who ask one.
+#[cfg(test)]
+pub(crate) mod fake;
 /// What agents consist of.
 pub mod component;
 /// What happened, in order.
