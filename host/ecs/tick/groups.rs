@@ -49,7 +49,7 @@ fn form(state: &State, world: &Columns, parts: &[Part]) -> Effect {
         if !std::mem::replace(&mut leading[row], true) && part(group.leader) == Some(Part::Leader) {
             let room = MOST_MEMBERS.saturating_sub(group.members.len());
             let known = group.members.clone();
-            group.members.extend(followers(state, world, row, &part, &known).into_iter().take(room));
+            group.members.extend(followers(state, world, row, part, &known).into_iter().take(room));
         }
         if group.members.len() < 2 {
             effect.dissolved.push(*id);
@@ -62,7 +62,7 @@ fn form(state: &State, world: &Columns, parts: &[Part]) -> Effect {
             continue;
         }
         let leader = world.numbers[row];
-        let mut members = followers(state, world, row, &part, &[]);
+        let mut members = followers(state, world, row, part, &[]);
         if members.len() < LEAST_FOLLOWERS {
             continue;
         }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{RngCore, SeedableRng};
 
+use super::super::super::state::Group;
 use super::super::draw::Draw;
 use super::super::interaction::pairs;
 use super::*;
@@ -181,8 +182,6 @@ fn is_sound(state: &State) {
     assert_eq!(state.agents.len() as usize + state.departed.len(), state.entities.len());
 }
 
-use super::super::super::state::Group;
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -291,7 +290,7 @@ async fn an_empty_world_ticks_on_any_thread() {
 
 /// A figure, not a verdict: how long the ticks of a large world take with rules that cost next to nothing.
 #[tokio::test]
-#[ignore = "takes a minute where code is not optimised"]
+#[ignore = "a figure to look at"]
 async fn what_a_hundred_thousand_agents_take() {
     let people: Vec<Someone> = (0..100_000).map(|row| at((row % 317) as f32 * 4.0, (row / 317) as f32 * 4.0)).collect();
     let world = Sandbox::new(FixedRules::new(), &people);
