@@ -23,13 +23,13 @@ use super::limits::{InstancePolicy, PluginOptions};
 pub enum Template {
     Strategy(StrategyPre<HostState>),
     Ranker(RankerPre<HostState>),
-    TraitRules { pre: InstancePre<HostState>, rules: TraitRulesIndices, society: Option<SocialRulesIndices> },
+    TraitRules { pre: InstancePre<HostState>, rules: Box<TraitRulesIndices>, society: Option<Box<SocialRulesIndices>> },
 }
 
 pub enum Guest {
     Strategy(Strategy),
     Ranker(Ranker),
-    TraitRules { rules: TraitRules, society: Option<SocialRules> },
+    TraitRules { rules: Box<TraitRules>, society: Option<Box<SocialRules>> },
 }
 
 pub struct Instance {
@@ -47,8 +47,8 @@ impl Template {
             PluginKind::Strategy => Template::Strategy(StrategyPre::new(pre).map_err(contract)?),
             PluginKind::Ranker => Template::Ranker(RankerPre::new(pre).map_err(contract)?),
             PluginKind::TraitRules => Template::TraitRules {
-                rules: TraitRulesIndices::new(&pre).map_err(contract)?,
-                society: social.then(|| SocialRulesIndices::new(&pre)).transpose().map_err(contract)?,
+                rules: Box::new(TraitRulesIndices::new(&pre).map_err(contract)?),
+                society: social.then(|| SocialRulesIndices::new(&pre).map(Box::new)).transpose().map_err(contract)?,
                 pre,
             },
         })
@@ -92,8 +92,11 @@ impl Template {
             Template::Ranker(pre) => pre.instantiate_async(&mut store).await.map(Guest::Ranker),
             Template::TraitRules { pre, rules, society } => {
                 pre.instantiate_async(&mut store).await.and_then(|instance| {
-                    let society = society.as_ref().map(|society| society.load(&mut store, &instance)).transpose()?;
-                    Ok(Guest::TraitRules { rules: rules.load(&mut store, &instance)?, society })
+                    let society = society
+                        .as_ref()
+                        .map(|society| society.load(&mut store, &instance).map(Box::new))
+                        .transpose()?;
+                    Ok(Guest::TraitRules { rules: Box::new(rules.load(&mut store, &instance)?), society })
                 })
             }
         };

@@ -59,7 +59,7 @@ async fn every_spirit_is_born_bred_and_named_alike_from_the_same_seed() {
             let (first, second) = (parent(&traits[..width]), parent(&traits[width..]));
             let child = rules.inherit(&first, &second, 1, 7).await.unwrap();
             assert_eq!(child, rules.inherit(&first, &second, 1, 7).await.unwrap(), "{name}, {spirit}");
-            assert_eq!(child.spirits, [spirit.clone()], "{name}");
+            assert_eq!(child.spirits, std::slice::from_ref(spirit), "{name}");
             let style = &styles[place % styles.len()].name;
             let names = rules.names(spirit, style, 3, 20, 7).await.unwrap();
             assert_eq!(names.len(), 20, "{name}, {spirit}, {style}");
