@@ -5,6 +5,9 @@
 pub mod component;
 /// What happened, in order.
 pub mod event;
+/// A world for tests of those who ask one.
+#[cfg(test)]
+pub(crate) mod fake;
 /// The world at one moment.
 mod state;
 /// What is told to clients.

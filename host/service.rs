@@ -402,3 +402,6 @@ pub enum SearchError {
     #[error("the index cannot be read: {0}")]
     Index(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 
 /// Keys, rates and pages of other origins.
 mod access;
+/// Agents that search and are searched.
+mod agents;
 /// The world of agents.
 mod ecs;
 /// Malformed and malicious input.

@@ -1,17 +1,14 @@
 //! Agents over a world that is a list: what is found, and how the index follows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-/// The world that is a list.
-mod fake;
-
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use self::fake::FakeWorld;
 use super::*;
 use crate::app::standard_plugins;
 use crate::cache::Lifetimes;
+use crate::ecs::fake::FakeWorld;
 use crate::runtime::RuntimeOptions;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -222,4 +219,29 @@ fn a_profile_says_who_an_agent_is_in_words() {
     assert_eq!(content, expected);
     // Title and text do not run into each other.
     assert_ne!(profile::digest("ab", "c"), profile::digest("a", "bc"));
+}
+
+/// A bound for the machine that builds, not a figure; `benches` has those.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute where it is not optimised: run it with --release"]
+async fn a_hundred_thousand_agents_are_indexed_in_under_a_minute() {
+    let (data, world) = (TempDir::new().unwrap(), Arc::new(FakeWorld::default()));
+    for number in 0..100_000_u32 {
+        let share = |step: u32| (number.wrapping_mul(step) % 101) as f32 / 100.0;
+        let abilities = [("healer", share(7)), ("hunter", share(13)), ("scholar", share(29)), ("scout", share(31))];
+        let spirit = ["fox", "owl", "wolf", "otter", "lynx"][number as usize % 5];
+        world.put(&format!("{spirit}-{number:06}"), &format!("Name{number}"), spirit, &abilities);
+    }
+    for round in ["empty", "up to date"] {
+        let began = Instant::now();
+        let agents = agents_in(data.path(), &world).await;
+        while agents.directory.read().len() < 100_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let looked = Instant::now();
+        assert_eq!(found(&agents, exact("Name31415")).await, ["fox-031415"]);
+        println!("{round}: {:?}, exact search {:?}", began.elapsed(), looked.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(60));
+        agents.stop().await;
+    }
 }

@@ -21,8 +21,9 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 19] = [
+const WANTED: [(&str, Option<Scope>); 20] = [
     ("/api/documents", Some(Scope::Index)),
+    ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
     ("/api/keys/{id}", Some(Scope::Admin)),
     ("/api/plugins", Some(Scope::Search)),

@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::ecs::view::*;
-use crate::ecs::world::{AgentFilter, ClockChange, Page, PageOf, World};
+use super::view::*;
+use super::world::{AgentFilter, ClockChange, Page, PageOf, World};
 use crate::rules::{Catalogue, InteractionKind, Spirit, TraitNames};
 
-pub(in crate::app::agents) struct FakeWorld {
+pub(crate) struct FakeWorld {
     agents: Mutex<BTreeMap<String, AgentDetail>>,
     status: Mutex<String>,
     sequence: Mutex<u64>,
@@ -30,7 +30,7 @@ impl Default for FakeWorld {
 
 impl FakeWorld {
     /// Creates or changes an agent, and tells nobody.
-    pub(in crate::app::agents) fn put(&self, id: &str, name: &str, spirit: &str, abilities: &[(&str, f32)]) {
+    pub(crate) fn put(&self, id: &str, name: &str, spirit: &str, abilities: &[(&str, f32)]) {
         let agent = AgentView {
             agent_id: id.into(),
             name: name.into(),
@@ -76,15 +76,15 @@ impl FakeWorld {
         self.agents.lock().insert(id.into(), detail);
     }
 
-    pub(in crate::app::agents) fn take(&self, id: &str) {
+    pub(crate) fn take(&self, id: &str) {
         self.agents.lock().remove(id).unwrap();
     }
 
-    pub(in crate::app::agents) fn set_status(&self, status: &str) {
+    pub(crate) fn set_status(&self, status: &str) {
         *self.status.lock() = status.into();
     }
 
-    pub(in crate::app::agents) fn tell(&self, kind: &str, agents: &[&str]) {
+    pub(crate) fn tell(&self, kind: &str, agents: &[&str]) {
         let mut sequence = self.sequence.lock();
         *sequence += 1;
         let _ = self.events.send(EventView {
@@ -99,7 +99,7 @@ impl FakeWorld {
     }
 
     /// One event happens that no follower sees.
-    pub(in crate::app::agents) fn skip_event(&self) {
+    pub(crate) fn skip_event(&self) {
         *self.sequence.lock() += 1;
     }
 
@@ -153,6 +153,9 @@ impl World for FakeWorld {
     }
 
     fn traits_of(&self, id: &str) -> Result<Vec<(String, f32)>, WorldError> {
+        if *self.status.lock() == "elsewhere" {
+            return Err(WorldError::Unavailable("the world runs on another host".into()));
+        }
         let detail = self.living(id)?;
         Ok(detail.personality.into_iter().chain(detail.abilities).collect())
     }
