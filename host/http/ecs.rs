@@ -104,7 +104,7 @@ impl FromRequestParts<Arc<Shared>> for TheWorld {
     type Rejection = Problem;
 
     async fn from_request_parts(_: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
-        let detail = "this server has no world of agents: set ecs.enabled (CORSAC_ECS) to true";
+        let detail = "this server has no world of agents: ecs.enabled is false";
         shared.backend.world().map(Self).ok_or_else(|| Problem::new(Code::NotFound, detail))
     }
 }

@@ -105,7 +105,6 @@ const JSON: &str = "application/json";
     ),
     tags(
         (name = "search", description = "ask"),
-        (name = "ecs", description = "the world of agents"),
         (name = "indexing", description = "bring documents in"),
         (name = "ecs", description = "the world of agents"),
         (name = "plugins", description = "what answers"),
