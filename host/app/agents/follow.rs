@@ -29,8 +29,8 @@ const PAGES_A_COMMIT: usize = 8;
 const RETRY: Duration = Duration::from_secs(1);
 /// Traits drift from tick to tick, which no event tells.
 const REFRESH: Duration = Duration::from_secs(600);
-/// When numbers differ although all events were followed: deaths are not told one by one.
-const RECOUNT: Duration = Duration::from_secs(10);
+/// Between two counts, at least: ticks do not tell who died in them.
+const RECOUNT: Duration = Duration::from_secs(5);
 
 /// Why following stopped for a moment.
 #[derive(Debug, thiserror::Error)]
@@ -123,20 +123,22 @@ impl Follower {
                 Ok(None) => return (Some(follower), Ok(())),
                 Err(error) => return (Some(follower), Err(error)),
             };
-            let all = batch.all
-                || compared.elapsed() >= REFRESH
-                || (batch.ticked && recounted.elapsed() >= RECOUNT && follower.miscounts());
+            let all = batch.all || compared.elapsed() >= REFRESH;
+            let recount = batch.ticked && recounted.elapsed() >= RECOUNT;
             let ids: Vec<String> = batch.agents.into_iter().collect();
             let result = match all {
                 true => follower.blocking(Self::compare).await,
-                false => follower.blocking(move |follower| follower.look_at(&ids)).await,
+                false => follower.blocking(move |follower| follower.look_at(&ids, recount)).await,
             };
             match result {
                 (Some(back), Ok(())) => follower = back,
                 ended => return ended,
             }
             if all {
-                (compared, recounted) = (Instant::now(), Instant::now());
+                compared = Instant::now();
+            }
+            if all || recount {
+                recounted = Instant::now();
             }
         }
     }
@@ -153,10 +155,6 @@ impl Follower {
             Ok((follower, result)) => (Some(follower), result),
             Err(error) => (None, Err(IndexError::Write(error.to_string()).into())),
         }
-    }
-
-    fn miscounts(&self) -> bool {
-        self.world.status().agent_count != self.directory.read().len() as u64
     }
 
     /// Makes index and directory what the world is, whatever they were.
@@ -230,8 +228,30 @@ impl Follower {
         Ok(indexed)
     }
 
-    /// Looks again at a few agents; not visible until the commit at its end.
-    fn look_at(&mut self, ids: &[String]) -> Result<(), FollowError> {
+    /// Those in the directory that have died, if there are more in it than live. While births wait to be
+    /// followed they hide deaths, until the next count.
+    fn departed(&self) -> Vec<String> {
+        let ids: Vec<String> = {
+            let directory = self.directory.read();
+            if directory.len() as u64 <= self.world.status().agent_count {
+                return vec![];
+            }
+            directory.ids().map(str::to_owned).collect()
+        };
+        let mut departed = Vec::new();
+        for ids in ids.chunks(PAGE) {
+            let living = self.world.agents_by_id(ids).into_iter().filter(|agent| agent.active);
+            let living: HashSet<String> = living.map(|agent| agent.agent_id).collect();
+            departed.extend(ids.iter().filter(|id| !living.contains(*id)).cloned());
+        }
+        departed
+    }
+
+    /// Looks again at a few agents, and with `recount` for those that died; not visible until the commit at
+    /// its end.
+    fn look_at(&mut self, ids: &[String], recount: bool) -> Result<(), FollowError> {
+        let departed = if recount { self.departed() } else { vec![] };
+        let ids = [ids, &departed].concat();
         for ids in ids.chunks(PAGE) {
             let directory = self.directory.read();
             let known = ids.iter().filter_map(|id| Some((id.clone(), directory.digest(id)?))).collect();

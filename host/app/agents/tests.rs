@@ -195,6 +195,26 @@ async fn a_world_that_is_away_is_no_empty_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_dead_leave_the_index_although_no_event_names_them() {
+    let (data, world) = (TempDir::new().unwrap(), small_world());
+    let agents = agents_in(data.path(), &world).await;
+    becomes(&agents, exact("001"), &["fox-001", "owl-001", "wolf-001"]).await;
+    world.take("owl-001");
+    let began = Instant::now();
+    while agents.directory.read().digest("owl-001").is_some() {
+        assert!(began.elapsed() < PATIENCE, "the owl stays");
+        world.tell("ticked", &[]);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    agents.stop().await;
+    drop(agents);
+    let index = Index::open(&data.path().join(FOLDER)).unwrap();
+    let left: Vec<String> =
+        index.snapshot().documents().unwrap().iter().map(|document| document.path.to_string()).collect();
+    assert!(left.len() == 2 && !left.contains(&"agents/owl-001".to_owned()), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_that_were_missed_are_made_up_for() {
     let (data, world) = (TempDir::new().unwrap(), small_world());
     let agents = agents_in(data.path(), &world).await;
