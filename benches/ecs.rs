@@ -48,16 +48,8 @@ struct Arguments {
 }
 
 /// The load test's tasks by weight, and what keeps the population as it is.
-const MIX: [Task; 8] = [
-    Task::Status,
-    Task::Create,
-    Task::List,
-    Task::Status,
-    Task::Interact,
-    Task::Create,
-    Task::List,
-    Task::Status,
-];
+const MIX: [Task; 8] =
+    [Task::Status, Task::Create, Task::List, Task::Status, Task::Interact, Task::Create, Task::List, Task::Status];
 
 const SPIRITS: [&str; 5] = ["fox", "wolf", "otter", "eagle", "lion"];
 
@@ -232,7 +224,8 @@ fn request(task: Task, number: usize, agents: usize) -> Vec<u8> {
         Task::Interact => {
             let (first, second) = (number * 104_729 % agents, (number * 7919 + 1) % agents);
             let second = if first == second { (second + 1) % agents } else { second };
-            let body = json!({ "agent1_id": name(first), "agent2_id": name(second), "interaction_type": "communication" });
+            let body =
+                json!({ "agent1_id": name(first), "agent2_id": name(second), "interaction_type": "communication" });
             client::post("/api/ecs/interactions", &body.to_string())
         }
     }

@@ -156,9 +156,7 @@ impl App {
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
         let ecs = world::start(&settings.ecs, &store, &runtime);
         let agents = match &ecs {
-            Some(ecs) => {
-                Some(agents::Agents::start(ecs.clone(), runtime.clone(), cache.clone(), limits, &data).await?)
-            }
+            Some(ecs) => Some(agents::Agents::start(ecs.clone(), runtime.clone(), cache.clone(), limits, &data).await?),
             None => None,
         };
         let closing = CancellationToken::new();

@@ -7,13 +7,13 @@ mod apply;
 mod chance;
 /// What clients make happen.
 mod commands;
-/// A world for tests of those who ask one.
-#[cfg(test)]
-pub(crate) mod fake;
 /// What agents consist of.
 pub mod component;
 /// What happened, in order.
 pub mod event;
+/// A world for tests of those who ask one.
+#[cfg(test)]
+pub(crate) mod fake;
 /// Snapshots and the past.
 mod history;
 /// Where it changes.
