@@ -138,11 +138,6 @@ impl State {
         population
     }
 
-    /// Of living and departed agents, in the order of the ids.
-    pub fn numbers(&self, ids: &[String]) -> Result<Vec<AgentNumber>, WorldError> {
-        ids.iter().map(|id| self.find(id)).collect()
-    }
-
     /// Living or departed.
     pub fn find(&self, id: &str) -> Result<AgentNumber, WorldError> {
         self.number(id).ok_or_else(|| WorldError::NoAgent(id.to_owned()))
