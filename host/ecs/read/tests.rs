@@ -295,6 +295,6 @@ fn rules_see_columns_in_the_order_asked() {
     assert_eq!(seen.traits, [0.1, 0.2, 0.3, 0.25, 0.5, 0.75]);
     assert_eq!((seen.count, seen.generations), (2, vec![1, 1]));
     assert_eq!(state.individual(AgentNumber(4)).unwrap().mutations, 9);
-    assert_eq!(state.numbers(&["agent-3".into(), "agent-1".into()]).unwrap(), [AgentNumber(3), ONE]);
+    assert_eq!(state.find("agent-3"), Ok(AgentNumber(3)));
     assert!(state.individual(AgentNumber(5)).is_none());
 }
