@@ -125,7 +125,6 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/search/performance/history", get(status::history::history)),
         ("/api/search/cache/clear", post(status::clear_cache)),
         ("/api/search/database", get(database::database)),
-        ("/api/ecs/agents/search", get(ecs::search::search)),
         ("/api/documents", post(indexing::post_documents)),
         ("/api/tasks", get(tasks::list)),
         ("/api/tasks/{id}", get(tasks::task)),

@@ -49,6 +49,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/ecs/agents", get(agents::list).post(agents::create)),
         ("/api/ecs/agents/batch", post(agents::create_many)),
         ("/api/ecs/agents/offspring", post(agents::breed)),
+        ("/api/ecs/agents/search", get(search::search)),
         ("/api/ecs/agents/positions", get(space::positions)),
         ("/api/ecs/agents/{id}", delete(agents::retire).get(agents::agent)),
         ("/api/ecs/agents/{id}/mates", get(kin::mates)),
