@@ -9,6 +9,7 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::TheWorld;
 use crate::ecs::view::AgentView;
 use crate::http::backend::BackendError;
 use crate::http::problem::{Code, Problem, ProblemDocument, Violation, code_of};
@@ -121,6 +122,8 @@ pub(in crate::http) struct AgentSearchParameters {
 )]
 pub(in crate::http) async fn search(
     State(shared): State<Arc<Shared>>,
+    // Where there is none, that is the answer, whatever the parameters.
+    _world: TheWorld,
     parameters: Result<Query<AgentSearchParameters>, QueryRejection>,
 ) -> Result<Json<AgentMatches>, Problem> {
     let Query(parameters) = parameters
