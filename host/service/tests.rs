@@ -11,7 +11,7 @@ use super::*;
 use crate::app::standard_plugins;
 use crate::cache::Lifetimes;
 use crate::index::{Change, DocumentVersion, Index};
-use crate::query::ChunkId;
+use crate::query::{ChunkId, Persona, Query};
 use crate::runtime::{Inputs, RuntimeOptions};
 
 fn index(folder: &TempDir) -> Arc<Index> {
