@@ -40,7 +40,7 @@ pub(super) enum Effect {
     /// What it says.
     Told,
     /// A tick, as the rules have decided it.
-    Tick(TickPlan),
+    Tick(Box<TickPlan>),
     /// These rules decide from here on.
     Ruled(Arc<dyn Rules>),
     /// The world becomes this, under these rules.
@@ -50,11 +50,14 @@ pub(super) enum Effect {
 /// What must not be let go of before an event is applied, even by a caller who does not wait for it.
 pub(super) type Hold = Arc<dyn Any + Send + Sync>;
 
+/// The sequence of an event that is durable and applied.
+type Outcome = Result<u64, WorldError>;
+
 struct Entry {
     rules: RulesDigest,
     event: Event,
     effect: Effect,
-    done: oneshot::Sender<Result<u64, WorldError>>,
+    done: oneshot::Sender<Outcome>,
     _hold: Hold,
 }
 
@@ -147,17 +150,13 @@ impl Book {
         Ok((recorded, stored))
     }
 
-    fn apply(
-        &self,
-        recorded: &[Recorded],
-        group: &mut Vec<Entry>,
-    ) -> Vec<(oneshot::Sender<Result<u64, WorldError>>, Result<u64, WorldError>)> {
+    fn apply(&self, recorded: &[Recorded], group: &mut Vec<Entry>) -> Vec<(oneshot::Sender<Outcome>, Outcome)> {
         let mut state = self.state.write();
         let mut outcomes = Vec::with_capacity(group.len());
         for (recorded, entry) in recorded.iter().zip(group.drain(..)) {
             let outcome = match entry.effect {
                 Effect::Told => take(&mut state, recorded),
-                Effect::Tick(plan) => finish_tick(&mut state, recorded, plan),
+                Effect::Tick(plan) => finish_tick(&mut state, recorded, *plan),
                 Effect::Ruled(rules) => {
                     let outcome = take(&mut state, recorded);
                     rule(&mut state, &*rules);
@@ -184,7 +183,8 @@ fn refuse(group: &mut Vec<Entry>, error: &WorldError) {
     }
 }
 
-/// What callers are told of a store that does not do what it is asked.
+/// What callers are told of a store that does not do what it is asked; its own words are for the log.
 pub(super) fn unavailable(error: &StoreError) -> WorldError {
-    WorldError::Unavailable(format!("the world cannot be read or written at present: {error}"))
+    tracing::warn!(%error, "the store of the world does not do what it is asked");
+    WorldError::Unavailable("the world cannot be read or written at present; try again in a moment".into())
 }

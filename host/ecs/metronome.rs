@@ -74,7 +74,7 @@ impl Running {
             *self.figures.last_failure.lock() = Some(last.to_string());
         }
         let event = Event::Ticked { step, skipped: plan.skipped().to_vec() };
-        self.journal.write(rules.about().digest, event, Effect::Tick(plan), alone).await?;
+        self.journal.write(rules.about().digest, event, Effect::Tick(Box::new(plan)), alone).await?;
         *self.figures.last_tick.lock() = begun.elapsed();
         Ok(())
     }

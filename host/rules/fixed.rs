@@ -35,6 +35,12 @@ fn strings(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+impl Default for FixedRules {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl FixedRules {
     /// `traits-fixed@1.0.0` with a society: fox and wolf, meetings within 10.
     pub fn new() -> Self {

@@ -7,7 +7,7 @@ fn crowd(count: usize) -> Vec<Someone> {
         at: [(at % 40) as f32 * 7.0, (at / 40) as f32 * 7.0],
         traits: [0.05, 0.3, 0.55, 0.8, 0.95].map(|value| (value + at as f32 * 0.37) % 1.0),
         age: (at * 7 % 99) as f32,
-        target: (at % 5 == 0).then_some([0.0, 0.0]),
+        target: at.is_multiple_of(5).then_some([0.0, 0.0]),
     };
     (0..count).map(someone).collect()
 }

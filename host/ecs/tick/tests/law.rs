@@ -190,7 +190,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let someone = |row: usize| {
             let place = [(row * 17 % 71) as f32 / 71.0 * spread, (row * 29 % 61) as f32 / 61.0 * spread];
-            Someone { target: (row % 7 == 0).then_some([50.0, -50.0]), ..at(place[0], place[1]) }
+            Someone { target: row.is_multiple_of(7).then_some([50.0, -50.0]), ..at(place[0], place[1]) }
         };
         let people: Vec<Someone> = (0..50).map(someone).collect();
         let world = Sandbox::new(FixedRules::new(), &people);
