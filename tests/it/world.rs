@@ -79,7 +79,7 @@ async fn a_family_begins_grows_and_is_told_apart() {
     // A parent and a child, whatever else is against it.
     let kin = json!({"parent1_id": "cub-1", "parent2_id": "fox-1", "offspring_id": "never"});
     server.post("/api/ecs/agents/offspring", kin).await.problem(409, "conflict");
-    server.get("/api/ecs/agents/never").await.problem(404, "not-found");
+    server.get("/api/ecs/agents/never").await.problem(404, "unknown-agent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn the_load_test_of_old_gets_what_it_asks_for() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["success"], true);
     let missing = json!({"agent1_id": "test-agent-1", "agent2_id": "nobody"});
-    server.post("/api/ecs/interactions", missing).await.problem(404, "not-found");
+    server.post("/api/ecs/interactions", missing).await.problem(404, "unknown-agent");
 
     let past = server.get("/api/ecs/agents/test-agent-2/interactions").await.json();
     assert_eq!(past["total_count"], 1);
@@ -169,7 +169,7 @@ async fn hostile_rules_cost_their_own_answers_and_are_named() {
         assert_eq!(reply.status, 502, "{spirit}: {}", reply.text());
         assert!(reply.text().contains("hostile-rules"), "{spirit}: {}", reply.text());
     }
-    server.get("/api/ecs/agents/bad-1").await.problem(404, "not-found");
+    server.get("/api/ecs/agents/bad-1").await.problem(404, "unknown-agent");
 
     assert_eq!(server.post("/api/ecs/clock/step", json!({"ticks": 3})).await.json()["tick"], 3);
     let status = server.get("/api/ecs/status").await.json();
@@ -238,7 +238,7 @@ async fn a_snapshot_brings_the_world_back_and_the_stream_tells_of_it() {
     create(&server, adult("after-1", "fox")).await;
     let restored = server.post(&format!("/api/ecs/snapshots/{}/restore", saved.json()["id"]), json!({})).await;
     assert_eq!(restored.status, 200, "{}", restored.text());
-    server.get("/api/ecs/agents/after-1").await.problem(404, "not-found");
+    server.get("/api/ecs/agents/after-1").await.problem(404, "unknown-agent");
     assert_eq!(agent(&server, "before-1").await["agent_id"], "before-1");
     assert_eq!(replayed(&server).await["equal"], true);
 
