@@ -40,6 +40,7 @@ async fn main() -> anyhow::Result<()> {
         max_results: 5,
         context_lines: 0,
         explain: true,
+        persona: None,
     };
     let answer = app.search(request).await?;
     println!("{}", String::from_utf8_lossy(&answer.body));

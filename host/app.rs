@@ -1,6 +1,8 @@
 //! The composition root: the only place that knows every part. Starts them in the order of their needs
 //! and stops them in the reverse one.
 
+/// Agents as a collection that is searched.
+mod agents;
 /// The parts as the HTTP layer sees them.
 mod backend;
 /// The cache and its tiers.
@@ -19,6 +21,8 @@ pub mod keys;
 mod retrieval;
 /// Which store a server has.
 mod store;
+/// The world of agents.
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
+use crate::ecs::{Ecs, World};
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -91,6 +96,8 @@ pub struct App {
     pub ingest: Ingest,
     pub index: Searched,
     service: Service,
+    /// None: the world is switched off.
+    agents: Option<agents::Agents>,
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
@@ -105,6 +112,9 @@ pub struct App {
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
+    /// None where it is switched off; `ecs` is the same, for its end.
+    world: Option<Arc<dyn World>>,
+    ecs: Option<Arc<Ecs>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -144,11 +154,17 @@ impl App {
         };
         let (wanted, period) = cache::warming(settings);
         let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let ecs = world::start(&settings.ecs, &store, &runtime);
+        let agents = match &ecs {
+            Some(ecs) => Some(agents::Agents::start(ecs.clone(), runtime.clone(), cache.clone(), limits, &data).await?),
+            None => None,
+        };
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
             service,
+            agents,
             runtime,
             ingest,
             index,
@@ -156,6 +172,8 @@ impl App {
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
+            world: ecs.clone().map(|ecs| ecs as Arc<dyn World>),
+            ecs,
             store,
             keyring,
             tree,
@@ -234,6 +252,12 @@ impl App {
     pub async fn stop(&self) {
         self.closing.cancel();
         self.ingest.shutdown().await;
+        if let Some(agents) = &self.agents {
+            agents.stop().await;
+        }
+        if let Some(ecs) = &self.ecs {
+            ecs.stop().await;
+        }
         if let Some(history) = &self.history {
             history.stop().await;
         }

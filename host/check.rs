@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::runtime::{CONTRACT, LoadError, Loader, PluginOptions, Source, exported_names, imported_names};
 
@@ -15,7 +16,7 @@ pub struct Report {
 pub async fn check(file: &Path) -> Result<Report, LoadError> {
     let read_error =
         |error: std::io::Error| LoadError::Read { file: file.display().to_string(), reason: error.to_string() };
-    let bytes = std::fs::read(file).map_err(read_error)?;
+    let bytes: Arc<[u8]> = std::fs::read(file).map_err(read_error)?.into();
     let mut text = format!(
         "{}\n  size      {} bytes\n  digest    {}\n",
         file.display(),
@@ -34,14 +35,14 @@ pub async fn check(file: &Path) -> Result<Report, LoadError> {
     Ok(Report { text, loads })
 }
 
-async fn describe(loader: &Loader, bytes: &[u8], file: &Path, text: &mut String) -> Result<(), LoadError> {
+async fn describe(loader: &Loader, bytes: &Arc<[u8]>, file: &Path, text: &mut String) -> Result<(), LoadError> {
     let (component, kinds) = loader.compile(bytes)?;
     let lines = |names: Vec<String>| if names.is_empty() { "nothing".into() } else { names.join("\n            ") };
     let _ = writeln!(text, "  exports   {}", lines(exported_names(&component)));
     let _ = writeln!(text, "  imports   {}", lines(imported_names(&component)));
     let defaults = |_: &str| PluginOptions::default();
     let source = Source::File(file.to_owned());
-    let plugins = loader.load_compiled((component, kinds), blake3::hash(bytes), &source, &defaults).await?;
+    let plugins = loader.load_compiled((component, kinds), bytes, &source, &defaults).await?;
     for plugin in plugins {
         let about = &plugin.description;
         let _ = writeln!(text, "  {:<9} {} {}: {}", plugin.kind.name(), about.name, about.version, about.purpose);
@@ -49,6 +50,18 @@ async fn describe(loader: &Loader, bytes: &[u8], file: &Path, text: &mut String)
             let mut asks = [plugin.inputs.features.clone(), plugin.inputs.texts.clone()].concat();
             asks.extend(plugin.inputs.embeddings.then(|| "embeddings".to_owned()));
             let _ = writeln!(text, "  asks for  {}", asks.join(", "));
+        }
+        if let Some(rules) = plugin.rules() {
+            let traits = &rules.traits;
+            let society = if rules.society.is_some() { "with a society" } else { "without a society" };
+            let _ = writeln!(
+                text,
+                "  traits    {} personality, {} physical, {} abilities; {society}",
+                traits.personality.len(),
+                traits.physical.len(),
+                traits.abilities.len()
+            );
+            let _ = writeln!(text, "  spirits   {}", rules.spirits.join(", "));
         }
         let statistics = plugin.statistics.read();
         let _ = writeln!(text, "  memory    {} bytes after one call", statistics.memory_high_water_bytes);

@@ -4,6 +4,8 @@
 
 /// The command line.
 mod command;
+/// The values of the world of agents.
+mod ecs;
 /// What is wrong with a file.
 mod file;
 /// Where a store is.
@@ -23,6 +25,7 @@ pub use command::{
     Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
     TelemetryArguments,
 };
+pub use ecs::EcsSettings;
 pub use location::{LocationError, StoreLocation};
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
@@ -40,6 +43,8 @@ pub enum ConfigError {
     Parse { path: PathBuf, reason: String },
     #[error("{name} is {value}, but must be from {least} to {most}")]
     Value { name: &'static str, value: u64, least: u64, most: u64 },
+    #[error("{name} is {value}, but must be from {least} to {most}")]
+    Number { name: &'static str, value: f32, least: f32, most: f32 },
     #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
     RetrievalWithoutDatabase,
     /// The value is not shown: it holds a password.

@@ -12,6 +12,8 @@ mod body;
 mod cors;
 /// What the database says about itself.
 mod database;
+/// The world of agents.
+mod ecs;
 /// What happens to every request.
 mod edge;
 /// Rules of fields that several requests share.
@@ -47,6 +49,7 @@ pub use database::{
     CheckedBy, DatabaseStatus, Extension, IndexAdvice, PoolStatus, QueryStatistics, SlowQueries, SlowQuery,
     StatementStatistics, StatisticsSource, UnusedIndex,
 };
+pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
@@ -113,7 +116,7 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
 
 /// Every path with its handlers; a test holds the list against the OpenAPI document.
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
-    vec![
+    let mut routes = vec![
         ("/api/search/{strategy}", post(search::search)),
         ("/api/search/index", post(indexing::index)),
         ("/api/search/stats", get(status::stats)),
@@ -133,7 +136,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/openapi.json", get(openapi::document)),
         ("/healthz", get(status::health::alive)),
         ("/readyz", get(status::health::ready)),
-    ]
+    ];
+    routes.extend(ecs::routes());
+    routes
 }
 
 /// The one variable part of a path; one that is no text is a problem like any other.

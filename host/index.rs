@@ -197,7 +197,7 @@ impl Index {
             TryLockError::WouldBlock => failed("another process has it open; stop that or use another folder".into()),
             TryLockError::Error(error) => failed(error.to_string()),
         })?;
-        let embedder = Arc::new(Embedder::load()?);
+        let embedder = Embedder::shared()?;
         let writer = match Writer::open(folder, embedder.dimension()) {
             Ok(writer) => writer,
             Err(reason) => {

@@ -8,6 +8,12 @@ pub mod http;
 /// Domain words that every layer shares.
 pub mod query;
 
+/// The words of trait rules.
+pub mod rules;
+
+/// The world of agents.
+pub mod ecs;
+
 /// One search from request to answer.
 pub mod service;
 

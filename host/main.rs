@@ -178,7 +178,7 @@ async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCo
     bar.finish_and_clear();
     let (what, was_there) = copied?;
     println!(
-        "{}: {} documents, {} tombstones, {} roots, {} tasks, {} API keys, {} rows of history, up to change {}; both stores have the same contents, {}",
+        "{}: {} documents, {} tombstones, {} roots, {} tasks, {} API keys, {} rows of history, up to change {}, {} events of the world, {} snapshots, {} rules; both stores have the same contents, {}",
         if was_there { "nothing to copy" } else { "copied" },
         what.documents,
         what.tombstones,
@@ -187,6 +187,9 @@ async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCo
         what.keys,
         what.history,
         what.last_sequence,
+        what.events,
+        what.snapshots,
+        what.rules,
         what.digest
     );
     Ok(ExitCode::SUCCESS)

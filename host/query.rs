@@ -69,6 +69,32 @@ impl Query {
     }
 }
 
+/// The agent for whom a search is: a ranker may ask for its traits, a strategy may not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Persona {
+    pub id: String,
+    /// By name, each 0 to 1.
+    traits: Vec<(String, f32)>,
+}
+
+impl Persona {
+    pub fn new(id: impl Into<String>, mut traits: Vec<(String, f32)>) -> Self {
+        traits.sort_by(|left, right| left.0.cmp(&right.0));
+        Self { id: id.into(), traits }
+    }
+
+    /// In the order of their names.
+    pub fn traits(&self) -> &[(String, f32)] {
+        &self.traits
+    }
+
+    /// NaN for a trait that it does not have.
+    pub fn value(&self, name: &str) -> f32 {
+        let found = self.traits.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        found.map_or(f32::NAN, |at| self.traits[at].1)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextField {
     Body,

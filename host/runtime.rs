@@ -28,6 +28,8 @@ mod plugin;
 mod registry;
 /// From the folders to the registry, again and again.
 mod reload;
+/// Trait rules as the world of agents asks them.
+mod rules;
 /// What one plugin version did.
 mod statistics;
 
@@ -41,4 +43,5 @@ pub use load::Loader;
 pub use plugin::{Description, Inputs, Plugin, Source};
 pub use registry::{Failure, Registry};
 pub use reload::{OptionsOf, Refresh, ReloadError, Runtime, RuntimeOptions, Watch};
+pub use rules::{RulesOfPlugins, TraitRules};
 pub use statistics::StatisticsReading;

@@ -8,6 +8,8 @@ mod columns;
 mod page;
 /// Probes of one query over one snapshot.
 mod probes;
+/// What is asked.
+mod request;
 /// Frequent questions, and their answers before anybody asks again.
 pub mod warm;
 
@@ -21,7 +23,7 @@ use tracing::{Instrument, debug_span, field};
 
 use crate::cache::{Cache, Computed, Digest, Entry};
 use crate::index::{Searched, Snapshot};
-use crate::query::{Query, RetrievalError};
+use crate::query::RetrievalError;
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use columns::Window;
 use probes::ProbeRunner;
@@ -29,6 +31,9 @@ use warm::Frequent;
 
 /// The ranker of a request that names none.
 pub const DEFAULT_RANKER: &str = "rank-relevance";
+
+/// What is searched unless another collection is named.
+const DOCUMENTS: &str = "documents";
 
 /// Candidates that are ranked at most; also the deepest hit that paging reaches.
 pub const WINDOW: usize = 1000;
@@ -55,6 +60,8 @@ pub struct Service {
 struct Inner {
     runtime: Arc<Runtime>,
     index: Searched,
+    /// Tells its answers from those over another index in the same cache.
+    collection: Box<str>,
     cache: Cache,
     permits: Semaphore,
     limits: ServiceLimits,
@@ -64,7 +71,19 @@ struct Inner {
 
 impl Service {
     pub fn new(runtime: Arc<Runtime>, index: impl Into<Searched>, cache: Cache, limits: ServiceLimits) -> Self {
-        Self::warming(runtime, index, cache, limits, 0, Duration::MAX)
+        Self::over(DOCUMENTS, runtime, index, cache, limits)
+    }
+
+    /// As `new`, over another collection than the documents. Two collections of one name must hold the same
+    /// at the same generation, also in other processes if they share the cache.
+    pub fn over(
+        collection: &str,
+        runtime: Arc<Runtime>,
+        index: impl Into<Searched>,
+        cache: Cache,
+        limits: ServiceLimits,
+    ) -> Self {
+        Self::start(collection, runtime, index.into(), cache, limits, None)
     }
 
     /// Counts questions, so that `keep_warm` can answer the `wanted` most frequent ones ahead; 0: none.
@@ -77,9 +96,20 @@ impl Service {
         wanted: usize,
         period: Duration,
     ) -> Self {
-        let permits = Semaphore::new(limits.concurrent_searches);
         let frequent = (wanted > 0).then(|| Frequent::new(wanted, period));
-        Self { inner: Arc::new(Inner { runtime, index: index.into(), cache, permits, limits, frequent }) }
+        Self::start(DOCUMENTS, runtime, index.into(), cache, limits, frequent)
+    }
+
+    fn start(
+        collection: &str,
+        runtime: Arc<Runtime>,
+        index: Searched,
+        cache: Cache,
+        limits: ServiceLimits,
+        frequent: Option<Frequent>,
+    ) -> Self {
+        let (collection, permits) = (collection.into(), Semaphore::new(limits.concurrent_searches));
+        Self { inner: Arc::new(Inner { runtime, index, collection, cache, permits, limits, frequent }) }
     }
 
     /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
@@ -91,7 +121,7 @@ impl Service {
         if let Some(frequent) = &inner.frequent {
             frequent.count(&plan, &question, began);
         }
-        let key = plan.key(&question);
+        let key = plan.key(&inner.collection, &question);
         let span = debug_span!("cache", namespace = plan.namespace(), hit = field::Empty);
         let found = inner.cache.get(plan.namespace(), key).instrument(span.clone()).await;
         span.record("hit", found.is_some());
@@ -164,10 +194,10 @@ impl Inner {
         stages.end("strategy");
 
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
-        let snapshot = plan.snapshot.clone();
+        let (snapshot, persona) = (plan.snapshot.clone(), plan.request.persona.clone());
         let gathering = blocking(move || {
             let window = Window::new(&snapshot, hits, runs)?;
-            let candidates = window.columns(&snapshot, &inputs, &query, SystemTime::now())?;
+            let candidates = window.columns(&snapshot, &inputs, &query, persona.as_deref(), SystemTime::now())?;
             Ok::<_, SearchError>((window, candidates))
         });
         let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
@@ -204,9 +234,10 @@ impl Plan {
     /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
     /// nothing has to be deleted, and going back finds the old answers still warm. The host's version is
     /// part of it, because hosts of two versions may share a cache while they are replaced.
-    fn key(&self, question: &Digest) -> Digest {
+    fn key(&self, collection: &str, question: &Digest) -> Digest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.update(&(collection.len() as u64).to_le_bytes()).update(collection.as_bytes());
         hasher.update(self.strategy.identity.as_bytes());
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
@@ -265,55 +296,7 @@ fn blame(error: CallError, plugin: &Plugin) -> SearchError {
     }
 }
 
-/// A validated request, complete with what the answer shall show.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SearchRequest {
-    /// Name of a loaded strategy, with or without its `strategy-` prefix.
-    pub strategy: String,
-    /// Name of a loaded ranker, with or without its `rank-` prefix; none: the default ranker.
-    pub ranker: Option<String>,
-    pub query: Query,
-    pub offset: u32,
-    /// 1..=100.
-    pub max_results: u32,
-    /// Lines of context around a hit's line, 0..=10.
-    pub context_lines: u32,
-    pub explain: bool,
-}
-
-impl SearchRequest {
-    /// All that the answer depends on, except the names of the plugins: their identities stand for them,
-    /// and names and aliases of the same plugin are the same question.
-    fn digest(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain } = self;
-        let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
-        let numbers = [*limit, *offset, *max_results, *context_lines];
-        for number in numbers {
-            hasher.update(&number.to_le_bytes());
-        }
-        hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
-        hasher.update(&[u8::from(similarity_threshold.is_some())]);
-        hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
-        // Lengths in front, so that no two lists of texts look alike.
-        let mut texts = |texts: &mut dyn ExactSizeIterator<Item = &str>| {
-            hasher.update(&(texts.len() as u64).to_le_bytes());
-            for text in texts {
-                hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-            }
-        };
-        texts(&mut std::iter::once(text.as_str()));
-        texts(&mut scope.file_types.iter().map(String::as_str));
-        texts(&mut scope.directories.iter().map(String::as_str));
-        texts(&mut parameters.iter().map(|(name, _)| name.as_str()));
-        texts(&mut parameters.iter().map(|(_, value)| value.as_str()));
-        texts(&mut weights.iter().map(|(name, _)| name.as_str()));
-        for (_, weight) in weights {
-            hasher.update(&weight.to_le_bytes());
-        }
-        *hasher.finalize().as_bytes()
-    }
-}
+pub use request::SearchRequest;
 
 /// How an answer came about.
 pub use crate::cache::Source as CacheStatus;
@@ -367,3 +350,6 @@ pub enum SearchError {
     #[error("the index cannot be read: {0}")]
     Index(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The durable truth: documents, roots and tasks, behind one trait. The embedded backend is SQLite, the
+//! The durable truth: documents, roots and tasks, and the world of agents, behind traits. The embedded backend is SQLite, the
 //! shared one PostgreSQL; both pass the same `conformance` suite. The only module that speaks SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
 
 /// What any backend must do, as tests over the trait.
@@ -26,6 +26,8 @@ pub mod sqlite;
 pub mod task;
 /// What makes a new version of a document.
 mod version;
+/// The world of agents, as it is kept.
+pub(crate) mod world;
 
 use std::collections::HashMap;
 
@@ -39,6 +41,7 @@ pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use world::{SnapshotInfo, StoredEvent, StoredRules, WorldStore};
 
 use crate::index::DocumentVersion;
 
@@ -135,9 +138,9 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore {}
+pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore {}
 
-impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore> Store for Backend {}
+impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore> Store for Backend {}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;
@@ -278,6 +281,9 @@ pub enum StoreError {
         "the document store was written by another version of this program: {0}; use that version or another data folder"
     )]
     Schema(String),
+    /// Another process wrote what this one was about to; nothing was written.
+    #[error("another host wrote {0} first; this one has to read it before it writes again")]
+    Conflict(String),
     /// A statement that should have worked did not: an error of ours.
     #[error("a statement of the document store failed: {0}")]
     Statement(String),

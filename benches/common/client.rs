@@ -101,6 +101,11 @@ pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
+/// A `DELETE` as it goes over the wire.
+pub fn delete(path: &str) -> Vec<u8> {
+    format!("DELETE {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+}
+
 /// A `POST` of JSON as it goes over the wire.
 pub fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -117,6 +122,10 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 
 fn content_length(head: &[u8]) -> anyhow::Result<usize> {
     const NAME: &[u8] = b"content-length: ";
+    // 204 says by its number that there is none.
+    if head.get(9..12) == Some(b"204") {
+        return Ok(0);
+    }
     let start = find(head, NAME).context("the answer has no content-length")? + NAME.len();
     let digits = head[start..].iter().take_while(|byte| byte.is_ascii_digit());
     Ok(digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0')))

@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{self, Connection};
+use super::machine;
 
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub struct Host {
     pub address: SocketAddr,
     child: Child,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Host {
@@ -44,7 +45,7 @@ impl Host {
         });
         let address = tokio::task::spawn_blocking(move || receiver.recv_timeout(PATIENCE)).await?;
         let address = address.context("the server does not listen")?.parse()?;
-        let host = Self { address, child, _data: data };
+        let host = Self { address, child, data };
         host.until("ready", async || Ok(host.get("/readyz").await?.0 == 200)).await?;
         Ok(host)
     }
@@ -62,6 +63,16 @@ impl Host {
         let mut connection = Connection::open(self.address).await?;
         let status = connection.exchange(request).await?;
         Ok((status, serde_json::from_slice(connection.body()).unwrap_or_default()))
+    }
+
+    /// Megabytes that the process has resident, and seconds that it has computed.
+    pub fn use_of_machine(&self) -> (f64, f64) {
+        machine::of_process(self.child.id())
+    }
+
+    /// Bytes of its data folder.
+    pub fn data_bytes(&self) -> u64 {
+        machine::bytes_below(self.data.path())
     }
 
     /// Has a folder indexed and waits for it.

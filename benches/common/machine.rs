@@ -30,6 +30,13 @@ pub fn resident_megabytes() -> (f64, f64) {
     (kilobytes("/proc/self/status", "VmRSS") / 1e3, kilobytes("/proc/self/status", "VmHWM") / 1e3)
 }
 
+/// Megabytes that another process has resident, and processor time that it has used, in seconds.
+pub fn of_process(id: u32) -> (f64, f64) {
+    let resident = kilobytes(&format!("/proc/{id}/status"), "VmRSS") / 1e3;
+    let stat = read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    (resident, seconds(&stat, "").unwrap_or_default())
+}
+
 /// Processor time so far of the living threads whose name starts with `name`, in seconds by their id.
 pub fn thread_times(name: &str) -> HashMap<OsString, f64> {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return HashMap::new() };

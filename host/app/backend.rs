@@ -1,6 +1,8 @@
 //! The parts of the server as the HTTP layer asks for them. Only turns words of one layer into those of
 //! another; decides nothing.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{FutureExt, TryFutureExt};
@@ -10,10 +12,12 @@ use tokio_stream::wrappers::WatchStream;
 
 use super::{App, database, keys};
 use crate::cache;
+use crate::ecs::World;
 use crate::http::{
-    Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome, DocumentState, Freshness, HistoryRequest,
-    IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus, PastFigures, PluginErrors, PluginKind, PluginSource,
-    PluginState, PluginStatus, PoolUse, PostedDocument, TaskState, TaskStatus, Violation,
+    AgentMatches, AgentSearch, AgentSearchError, Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome,
+    DocumentState, Freshness, HistoryRequest, IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus,
+    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState,
+    TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -27,6 +31,21 @@ const LISTED_TASKS: u32 = 100;
 impl Backend for App {
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         self.service.search(request).boxed()
+    }
+
+    fn world(&self) -> Option<Arc<dyn World>> {
+        self.world.clone()
+    }
+
+    fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {
+        async move {
+            let Some(agents) = &self.agents else {
+                let reason = "this server has no world of agents".to_owned();
+                return Err(BackendError::Unavailable(reason).into());
+            };
+            agents.search(request).await
+        }
+        .boxed()
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

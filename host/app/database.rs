@@ -34,10 +34,13 @@ pub(super) fn status(report: DatabaseReport) -> DatabaseStatus {
     }
 }
 
-/// A store that is away or busy comes back; anything else is a failure of this server.
+/// A store that is away or busy comes back, and what another host wrote is read in a moment; anything else is a failure
+/// of this server.
 pub(super) fn failure(error: &StoreError) -> BackendError {
     match error {
-        StoreError::Unavailable(_) | StoreError::Busy(_) => BackendError::Unavailable(error.to_string()),
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Conflict(_) => {
+            BackendError::Unavailable(error.to_string())
+        }
         _ => BackendError::Internal(error.to_string()),
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::Lifetimes;
 use crate::config::file;
 use crate::config::{
-    ConfigError, DatabaseSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+    ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
 };
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
@@ -27,6 +27,7 @@ pub struct Settings {
     pub redis: RedisSettings,
     pub security: SecuritySettings,
     pub telemetry: TelemetrySettings,
+    pub ecs: EcsSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -243,6 +244,7 @@ impl Settings {
         self.redis.check()?;
         self.security.check()?;
         self.telemetry.check()?;
+        self.ecs.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

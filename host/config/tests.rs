@@ -120,6 +120,9 @@ fn wrong_values_are_named() {
         ("[plugins.x]\nmemory_bytes = 1\n", &[], "memory_bytes of a plugin is 1"),
         ("[telemetry]\notlp_endpoint = \"https://x:4318\"\n", &[], "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("[telemetry]\nsample_ratio = 1.5\n", &[], "telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is 1.5"),
+        ("[ecs]\nacceleration = 200.0\n", &[], "ecs.acceleration is 200, but must be from 0.1 to 100"),
+        ("[ecs]\nspawn_radius = nan\n", &[], "ecs.spawn_radius is NaN"),
+        ("[ecs]\ntick_ms = 1\n", &[], "ecs.tick_ms is 1, but must be from 10"),
         ("[cache]\nother_ttl_seconds = 9000000000000000000\n", &[], "life time"),
     ] {
         let message = load_with_file(file, arguments).unwrap_err().to_string();

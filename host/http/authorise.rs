@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::{Allowance, Exceeded, Keyring, Refusal, Scope};
@@ -14,18 +14,34 @@ use crate::telemetry::Metrics;
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The scope that a route wants; none: it is open to everyone, always.
-pub(super) fn scope_of(route: &str) -> Option<Scope> {
+/// The scope that a method of a route wants; none: it is open to everyone, always.
+pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
     match route {
         // Orchestrators have no keys; the API's description holds no data; what is nowhere holds nothing.
         "/healthz" | "/readyz" | "/openapi.json" | "unmatched" => None,
         "/api/search/{strategy}"
         | "/api/search/stats"
+        | "/api/ecs/agents/search"
         | "/api/search/health"
         | "/api/search/performance"
         | "/api/plugins"
         | "/metrics" => Some(Scope::Search),
         "/api/search/index" | "/api/documents" | "/api/tasks" | "/api/tasks/{id}" => Some(Scope::Index),
+        // The world as a whole: its time, its rules, its past.
+        "/api/ecs/clock"
+        | "/api/ecs/clock/pause"
+        | "/api/ecs/clock/resume"
+        | "/api/ecs/clock/step"
+        | "/api/ecs/rules"
+        | "/api/ecs/snapshots"
+        | "/api/ecs/snapshots/{id}/restore"
+        | "/api/ecs/replay"
+            if !reads =>
+        {
+            Some(Scope::Admin)
+        }
+        agents if agents.starts_with("/api/ecs/") => Some(if reads { Scope::Search } else { Scope::Index }),
         // A new route is for administrators until someone has thought about it.
         _ => Some(Scope::Admin),
     }
@@ -36,19 +52,22 @@ pub(super) fn scope_of(route: &str) -> Option<Scope> {
 pub(super) struct Guard {
     keyring: Arc<Keyring>,
     metrics: Arc<Metrics>,
-    scope: Scope,
+    reading: Scope,
+    writing: Scope,
 }
 
 impl Guard {
     /// None: nothing to ask.
     pub(super) fn new(route: &str, keyring: Option<&Arc<Keyring>>, metrics: &Arc<Metrics>) -> Option<Self> {
         let keyring = keyring.filter(|keyring| keyring.restricts())?;
-        Some(Self { keyring: keyring.clone(), metrics: metrics.clone(), scope: scope_of(route)? })
+        let (reading, writing) = (scope_of(route, &Method::GET)?, scope_of(route, &Method::POST)?);
+        Some(Self { keyring: keyring.clone(), metrics: metrics.clone(), reading, writing })
     }
 
     /// What is left of the caller's rate if it has one, or the answer that the request gets instead.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Option<Allowance>, Box<Response>> {
-        self.keyring.admit(presented(headers), self.scope).map_err(|refusal| {
+    pub(super) fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Allowance>, Box<Response>> {
+        let scope = if matches!(*method, Method::GET | Method::HEAD) { self.reading } else { self.writing };
+        self.keyring.admit(presented(headers), scope).map_err(|refusal| {
             let (reason, response) = refused(refusal);
             self.metrics.refused(reason);
             Box::new(response)

@@ -6,13 +6,17 @@ mod condition;
 
 pub use condition::{HistoryRequest, HostSample, PartState, PartStatus, PastFigures, PoolUse};
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::database::DatabaseStatus;
+use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
 use crate::cache;
+use crate::ecs::World;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
@@ -21,6 +25,12 @@ use crate::telemetry::HistoryFigures;
 pub trait Backend: Send + Sync + 'static {
     /// Answers one search; the future may be dropped at any time.
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>>;
+
+    /// The world of agents; none when it is switched off.
+    fn world(&self) -> Option<Arc<dyn World>>;
+
+    /// Searches agents as if they were documents.
+    fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>>;
 
     fn plugins(&self) -> Vec<PluginStatus>;
 

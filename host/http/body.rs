@@ -22,7 +22,7 @@ pub(super) const LARGE: usize = 32 << 20;
 /// still writing when the connection closes sees a reset instead of the 413.
 const DISCARD: usize = 64 << 20;
 /// Violations that one answer names before it stops looking; a small request must not have a large answer.
-const MAX_VIOLATIONS: usize = 50;
+pub(super) const MAX_VIOLATIONS: usize = 50;
 /// A client that takes longer to send its body is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -95,6 +95,22 @@ pub(super) fn parse<T: DeserializeOwned + Default>(
     let Value::Object(object) = whole else {
         return Err(Problem::invalid(vec![Violation::new("", "the body must be a JSON object")]));
     };
+    let (value, mut violations) = salvage(object, fields);
+    if violations.is_empty() {
+        // Wrong as a whole only: a field that is there twice.
+        violations.push(Violation::new("", first_error.to_string()));
+    } else if let Some(first) = violations.first_mut() {
+        let place = format!("the first fault is at line {} column {}", first_error.line(), first_error.column());
+        first.remedy = Some(first.remedy.take().map_or(place.clone(), |remedy| format!("{remedy}; {place}")));
+    }
+    Ok((value, violations))
+}
+
+/// What of an object can be read as `T`, field by field, and a violation for each field that cannot.
+pub(super) fn salvage<T: DeserializeOwned + Default>(
+    object: Map<String, Value>,
+    fields: &[&str],
+) -> (T, Vec<Violation>) {
     let mut readable = Map::new();
     let mut violations = vec![];
     for (name, value) in object {
@@ -113,15 +129,7 @@ pub(super) fn parse<T: DeserializeOwned + Default>(
             Err(error) => violations.push(Violation::new(error.path().to_string(), error.inner().to_string())),
         }
     }
-    if violations.is_empty() {
-        // Wrong as a whole only: a field that is there twice.
-        violations.push(Violation::new("", first_error.to_string()));
-    } else if let Some(first) = violations.first_mut() {
-        let place = format!("the first fault is at line {} column {}", first_error.line(), first_error.column());
-        first.remedy = Some(first.remedy.take().map_or(place.clone(), |remedy| format!("{remedy}; {place}")));
-    }
-    let value = serde_json::from_value(Value::Object(readable)).unwrap_or_default();
-    Ok((value, violations))
+    (serde_json::from_value(Value::Object(readable)).unwrap_or_default(), violations)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -140,7 +148,7 @@ pub(super) fn unknown_field(name: &str, fields: &[&str]) -> Violation {
 }
 
 /// The candidate with the least edit distance, if it is near enough to be a slip.
-fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if name.len() > 64 {
         return None;
     }

@@ -55,7 +55,7 @@ impl Edge {
         if granted && cors::is_preflight(request.method(), headers) {
             return Err(Box::new(cors::preflight()));
         }
-        self.guard.as_ref().map_or(Ok(None), |guard| guard.admit(headers))
+        self.guard.as_ref().map_or(Ok(None), |guard| guard.admit(request.method(), headers))
     }
 }
 

@@ -4,14 +4,15 @@
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, plugins, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -23,6 +24,7 @@ const JSON: &str = "application/json";
     ),
     paths(
         search::search,
+        ecs::search::search,
         indexing::index,
         indexing::post_documents,
         tasks::list,
@@ -41,11 +43,70 @@ const JSON: &str = "application/json";
         keys::list,
         keys::create,
         keys::revoke,
+        ecs::clock::status,
+        ecs::clock::health,
+        ecs::clock::clock,
+        ecs::clock::set,
+        ecs::clock::pause,
+        ecs::clock::resume,
+        ecs::clock::step,
+        ecs::agents::list,
+        ecs::agents::agent,
+        ecs::agents::create,
+        ecs::agents::create_many,
+        ecs::agents::breed,
+        ecs::agents::retire,
+        ecs::kin::mates,
+        ecs::kin::compatibility,
+        ecs::kin::lineage,
+        ecs::kin::enable_breeding,
+        ecs::kin::breeding_stats,
+        ecs::space::position,
+        ecs::space::positions,
+        ecs::space::send,
+        ecs::space::send_towards,
+        ecs::space::distance,
+        ecs::space::nearby,
+        ecs::social::interact,
+        ecs::social::interact_pair,
+        ecs::social::chat,
+        ecs::social::interactions,
+        ecs::social::relationships,
+        ecs::social::social_stats,
+        ecs::naming::spirits,
+        ecs::naming::spirit,
+        ecs::naming::components,
+        ecs::naming::component,
+        ecs::naming::config,
+        ecs::naming::schemes,
+        ecs::naming::styles,
+        ecs::naming::spirit_names,
+        ecs::naming::generation_numbers,
+        ecs::naming::generation_numbers_of,
+        ecs::naming::enums,
+        ecs::naming::characters,
+        ecs::naming::character,
+        ecs::traits::personality,
+        ecs::traits::personality_of,
+        ecs::traits::physical,
+        ecs::traits::physical_of,
+        ecs::traits::abilities,
+        ecs::traits::abilities_of,
+        ecs::traits::of_spirit,
+        ecs::traits::config,
+        ecs::history::rules,
+        ecs::history::set_rules,
+        ecs::history::snapshots,
+        ecs::history::save,
+        ecs::history::restore,
+        ecs::history::replay,
+        ecs::events::events,
         document,
     ),
     tags(
         (name = "search", description = "ask"),
         (name = "indexing", description = "bring documents in"),
+        (name = "ecs", description = "the world of agents"),
         (name = "plugins", description = "what answers"),
         (name = "keys", description = "who may ask"),
         (name = "status", description = "how the server fares"),
@@ -74,9 +135,16 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut document.paths.paths {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            let methods = [
+                (Method::GET, &mut item.get),
+                (Method::POST, &mut item.post),
+                (Method::PUT, &mut item.put),
+                (Method::DELETE, &mut item.delete),
+            ];
+            for (method, operation) in methods {
+                let Some(operation) = operation else { continue };
                 let mut refusals = vec![("403", "a page of another origin asks".to_owned())];
-                if let Some(scope) = scope_of(path) {
+                if let Some(scope) = scope_of(path, &method) {
                     let missing =
                         format!("the key does not allow `{}`, or a page of another origin asks", scope.word());
                     refusals = vec![
@@ -92,6 +160,9 @@ impl Modify for Problems {
                         ("413", "the body is too large".to_owned()),
                         ("415", "not `application/json`".to_owned()),
                     ]);
+                }
+                if path.starts_with("/api/ecs/") {
+                    refusals.extend(of_the_world(operation));
                 }
                 let responses = &mut operation.responses.responses;
                 let problem = || Some(Ref::from_schema_name("Problem").into());
@@ -113,6 +184,19 @@ impl Modify for Problems {
             }
         }
     }
+}
+
+/// What every answer about the world may be instead.
+fn of_the_world(operation: &Operation) -> Vec<(&'static str, String)> {
+    let mut refusals = vec![
+        ("404", "nobody and nothing of that name, or the world is turned off".to_owned()),
+        ("503", "the world cannot answer now; see `retry-after`".to_owned()),
+    ];
+    let in_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query);
+    if operation.request_body.is_some() || operation.parameters.iter().flatten().any(in_query) {
+        refusals.push(("422", "every field that is not valid, at once".to_owned()));
+    }
+    refusals
 }
 
 /// This document.

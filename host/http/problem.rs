@@ -6,7 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ecs::view::WorldError;
 use crate::http::backend::BackendError;
+use crate::rules::RulesError;
+use crate::runtime::CallError;
 use crate::service::SearchError;
 
 /// One thing that is wrong with a request.
@@ -75,6 +78,8 @@ pub(super) enum Code {
     UnknownTask,
     UnknownPlugin,
     UnknownKey,
+    UnknownAgent,
+    UnknownSnapshot,
     BadQuery,
     Unsupported,
     Conflict,
@@ -113,6 +118,8 @@ impl Code {
             Self::UnknownTask => ("unknown-task", StatusCode::NOT_FOUND, "there is no such task"),
             Self::UnknownPlugin => ("unknown-plugin", StatusCode::NOT_FOUND, "there is no such plugin"),
             Self::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "there is no such API key"),
+            Self::UnknownAgent => ("unknown-agent", StatusCode::NOT_FOUND, "there is no such agent"),
+            Self::UnknownSnapshot => ("unknown-snapshot", StatusCode::NOT_FOUND, "there is no such snapshot"),
             Self::BadQuery => ("bad-query", StatusCode::UNPROCESSABLE_ENTITY, "the query cannot be answered"),
             Self::Unsupported => ("unsupported", StatusCode::UNPROCESSABLE_ENTITY, "the plugin does not support this"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "the request contradicts what is there"),
@@ -241,6 +248,50 @@ impl From<BackendError> for Problem {
             }
             BackendError::Internal(_) => {
                 logged(&error, Code::Internal, "the server failed; its log has the reason".to_owned())
+            }
+        }
+    }
+}
+
+impl From<WorldError> for Problem {
+    fn from(error: WorldError) -> Self {
+        match error {
+            WorldError::NoAgent(id) => {
+                // A path may hold much; an id has 50 letters at most.
+                let id: String = id.chars().take(64).collect();
+                Problem::new(Code::UnknownAgent, WorldError::NoAgent(id).to_string())
+            }
+            WorldError::NoSnapshot(_) => Problem::new(Code::UnknownSnapshot, error.to_string()),
+            WorldError::Invalid { field, message } => Problem::invalid(vec![Violation::new(field, message)]),
+            WorldError::Conflict(detail) => Problem::new(Code::Conflict, detail),
+            // Written for clients: it says what the world waits for.
+            WorldError::Unavailable(detail) => Problem::new(Code::Unavailable, detail),
+            WorldError::Rules(error) => error.into(),
+            WorldError::Internal(_) => {
+                logged(&error, Code::Internal, "the server failed; its log has the reason".to_owned())
+            }
+        }
+    }
+}
+
+/// With the codes of searches: rules are plugins like any other.
+impl From<RulesError> for Problem {
+    fn from(error: RulesError) -> Self {
+        let RulesError { rules, call, error: cause } = &error;
+        match cause {
+            CallError::BadQuery(reason) => Problem::new(Code::BadQuery, format!("{rules} refuses {call}: {reason}")),
+            CallError::Unsupported(_) => Problem::new(Code::Unsupported, format!("{rules} does not support {call}")),
+            CallError::Timeout(_) => Problem::new(Code::PluginTimedOut, error.to_string()),
+            CallError::Exhausted(_) => {
+                logged(&error, Code::Overloaded, format!("{rules} is busy; try again in a second"))
+            }
+            // Their reasons may quote backtraces: for the log only.
+            CallError::Trap(_) => logged(&error, Code::PluginTrapped, format!("{rules} crashed at {call}")),
+            CallError::Memory { .. } | CallError::Output { .. } => {
+                logged(&error, Code::PluginLimit, format!("{rules} exceeded its limit at {call}"))
+            }
+            CallError::Internal(_) | CallError::Contract(_) => {
+                logged(&error, Code::PluginFailed, format!("{rules} failed at {call}"))
             }
         }
     }

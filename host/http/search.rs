@@ -3,6 +3,8 @@
 
 /// How fresh an answer is.
 pub(super) mod freshness;
+/// The agent for whom a search is.
+pub(super) mod persona;
 /// The body of a search and its rules.
 pub(super) mod request;
 
@@ -46,7 +48,7 @@ use crate::service::{Answer, CacheStatus};
         (status = 415, body = ProblemDocument, description = "not `application/json`"),
         (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
         (status = 502, body = ProblemDocument, description = "a plugin failed"),
-        (status = 503, body = ProblemDocument, description = "too many searches at once; see `retry-after`"),
+        (status = 503, body = ProblemDocument, description = "too many searches at once, or the world of `agent` is away; see `retry-after`"),
         (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
     )
 )]
@@ -57,7 +59,8 @@ pub(super) async fn search(
 ) -> Result<Response, Problem> {
     let start = Instant::now();
     let body = body::read_json(request, body::SMALL).await?;
-    let request = to_request(&strategy, &body)?;
+    let (mut request, agent) = to_request(&strategy, &body)?;
+    request.persona = agent.map(|agent| persona::of(&*shared.backend, &agent)).transpose()?;
     // Before the search, so that its answer is at least as fresh as that.
     let freshness = shared.freshness.value(shared.backend.freshness());
     let answer = match shared.backend.search(request).await {

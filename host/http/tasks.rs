@@ -18,7 +18,7 @@ use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::{Name, Shared};
 
 /// Between two signs of life on a quiet stream; below the idle limits of usual proxies.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(super) struct TaskList {
@@ -71,7 +71,8 @@ pub(super) async fn task(
     Ok(response)
 }
 
-fn wants_events(headers: &HeaderMap) -> bool {
+/// The client asks for a stream.
+pub(super) fn wants_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut media_types = accepted.flat_map(|value| value.split(','));
     media_types.any(|media| media.split(';').next().is_some_and(|essence| essence.trim() == "text/event-stream"))

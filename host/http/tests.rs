@@ -4,6 +4,10 @@
 
 /// Keys, rates and pages of other origins.
 mod access;
+/// Agents that search and are searched.
+mod agents;
+/// The world of agents.
+mod ecs;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -47,6 +51,8 @@ pub(super) struct Fake {
     pub(super) database_away: AtomicBool,
     pub(super) history: Mutex<Option<PastFigures>>,
     pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
+    pub(super) world: Mutex<Option<Arc<dyn crate::ecs::World>>>,
+    pub(super) asked_agents: Mutex<Vec<AgentSearch>>,
     pub(super) task: watch::Sender<TaskStatus>,
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
@@ -66,6 +72,8 @@ impl Default for Fake {
             database_away: AtomicBool::new(false),
             parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
             history: Mutex::default(),
+            world: Mutex::default(),
+            asked_agents: Mutex::default(),
             asked_history: Mutex::default(),
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
@@ -208,6 +216,32 @@ impl Backend for Fake {
                 cache: *self.cache_status.lock(),
                 timings: vec![("strategy", Duration::from_micros(1500)), ("rank", Duration::from_micros(42))],
             })
+        }
+        .boxed()
+    }
+
+    fn world(&self) -> Option<Arc<dyn crate::ecs::World>> {
+        self.world.lock().clone()
+    }
+
+    fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {
+        let AgentSearch { query, exact, .. } = request.clone();
+        let away = query == "world away";
+        self.asked_agents.lock().push(request);
+        let failure = failure(&query);
+        let found = AgentMatches {
+            query,
+            exact_match: exact,
+            results: vec![],
+            count: 0,
+            search_strategies: vec![],
+            degraded: false,
+        };
+        async move {
+            if away {
+                return Err(BackendError::Unavailable("the world is being replayed".into()).into());
+            }
+            failure.map_or(Ok(found), |error| Err(error.into()))
         }
         .boxed()
     }

@@ -3,7 +3,10 @@
 //! The model is compiled in: a static distillation of all-MiniLM-L6-v2 (see `model/NOTICE`), a lookup
 //! per word piece and a weighted mean, so that it embeds ten thousand chunks a second on one core.
 
+use std::sync::{Arc, Weak};
+
 use model2vec_rs::model::StaticModel;
+use parking_lot::Mutex;
 
 use super::IndexError;
 use super::chunk::Chunk;
@@ -22,6 +25,18 @@ pub(crate) struct Embedder {
 }
 
 impl Embedder {
+    /// The one of this process: collections share it, for it takes tens of megabytes.
+    pub(crate) fn shared() -> Result<Arc<Self>, IndexError> {
+        static SHARED: Mutex<Weak<Embedder>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock();
+        if let Some(embedder) = shared.upgrade() {
+            return Ok(embedder);
+        }
+        let embedder = Arc::new(Self::load()?);
+        *shared = Arc::downgrade(&embedder);
+        Ok(embedder)
+    }
+
     /// Loads the model that is compiled in.
     pub(crate) fn load() -> Result<Self, IndexError> {
         let model = StaticModel::from_bytes(TOKENIZER, MODEL, CONFIG, Some(true))

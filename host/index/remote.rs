@@ -114,7 +114,7 @@ pub struct Analysis {
 
 impl Analysis {
     pub fn load() -> Result<Self, IndexError> {
-        Ok(Self { embedder: Arc::new(Embedder::load()?) })
+        Ok(Self { embedder: Embedder::shared()? })
     }
 
     /// Numbers of a vector.

@@ -38,3 +38,19 @@ pub mod trait_rules {
         },
     });
 }
+
+/// Trait rules that have a society too. What they share with `trait_rules` is called through that; only
+/// the society is called through this.
+#[allow(missing_docs, reason = "generated from the contract, which is documented")]
+pub mod social_rules {
+    wasmtime::component::bindgen!({
+        path: ["wit/v0.1", "wit/world-v0.1"],
+        world: "corsac:agents/social-rules",
+        exports: { default: async },
+        with: {
+            "corsac:plugin/types": super::strategy::corsac::plugin::types,
+            "wasi:config/store": super::strategy::wasi::config::store,
+            "wasi:logging/logging": super::strategy::wasi::logging::logging,
+        },
+    });
+}

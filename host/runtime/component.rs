@@ -102,7 +102,7 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
             if interface != kind.interface() {
                 continue;
             }
-            if version != CONTRACT && !version.starts_with(&format!("{CONTRACT}.")) {
+            if !speaks(version) {
                 return Err(LoadError::WrongContract { found: export.clone(), supported: CONTRACT });
             }
             kinds.push(kind);
@@ -114,6 +114,26 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
         return Err(LoadError::NoWorld { wanted, found: exports });
     }
     Ok(kinds)
+}
+
+/// Whether trait rules have a society too; a contract of their own, which they may do without.
+pub fn is_social(component: &Component) -> Result<bool, LoadError> {
+    const SOCIETY: &str = "corsac:agents/society";
+    let exports = exported_names(component);
+    let Some((export, version)) =
+        exports.iter().find_map(|export| Some((export, export.strip_prefix(SOCIETY)?.strip_prefix('@')?)))
+    else {
+        return Ok(false);
+    };
+    match speaks(version) {
+        true => Ok(true),
+        false => Err(LoadError::WrongContract { found: export.clone(), supported: CONTRACT }),
+    }
+}
+
+/// Whether this host speaks a version of a contract.
+fn speaks(version: &str) -> bool {
+    version == CONTRACT || version.starts_with(&format!("{CONTRACT}."))
 }
 
 /// Names of everything exported, as written in the component.

@@ -10,8 +10,9 @@ use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::ranker::{Ranker, RankerPre};
+use super::bindings::social_rules::{SocialRules, SocialRulesIndices};
 use super::bindings::strategy::{Strategy, StrategyPre};
-use super::bindings::trait_rules::{TraitRules, TraitRulesPre};
+use super::bindings::trait_rules::{TraitRules, TraitRulesIndices};
 use super::component::PluginKind;
 use super::engine::TICK;
 use super::error::{CallError, LoadError};
@@ -22,13 +23,13 @@ use super::limits::{InstancePolicy, PluginOptions};
 pub enum Template {
     Strategy(StrategyPre<HostState>),
     Ranker(RankerPre<HostState>),
-    TraitRules(TraitRulesPre<HostState>),
+    TraitRules { pre: InstancePre<HostState>, rules: Box<TraitRulesIndices>, society: Option<Box<SocialRulesIndices>> },
 }
 
 pub enum Guest {
     Strategy(Strategy),
     Ranker(Ranker),
-    TraitRules(TraitRules),
+    TraitRules { rules: Box<TraitRules>, society: Option<Box<SocialRules>> },
 }
 
 pub struct Instance {
@@ -39,13 +40,22 @@ pub struct Instance {
 }
 
 impl Template {
-    pub fn new(kind: PluginKind, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
+    /// `social`: whether trait rules export a society.
+    pub fn new(kind: PluginKind, social: bool, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         Ok(match kind {
             PluginKind::Strategy => Template::Strategy(StrategyPre::new(pre).map_err(contract)?),
             PluginKind::Ranker => Template::Ranker(RankerPre::new(pre).map_err(contract)?),
-            PluginKind::TraitRules => Template::TraitRules(TraitRulesPre::new(pre).map_err(contract)?),
+            PluginKind::TraitRules => Template::TraitRules {
+                rules: Box::new(TraitRulesIndices::new(&pre).map_err(contract)?),
+                society: social.then(|| SocialRulesIndices::new(&pre).map(Box::new)).transpose().map_err(contract)?,
+                pre,
+            },
         })
+    }
+
+    pub fn is_social(&self) -> bool {
+        matches!(self, Template::TraitRules { society: Some(_), .. })
     }
 
     /// A new store with the plugin's limits, and in it a new instance. `ticks` bounds its start function.
@@ -59,7 +69,7 @@ impl Template {
         let engine = match self {
             Template::Strategy(pre) => pre.engine(),
             Template::Ranker(pre) => pre.engine(),
-            Template::TraitRules(pre) => pre.engine(),
+            Template::TraitRules { pre, .. } => pre.component().engine(),
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
@@ -80,7 +90,15 @@ impl Template {
         let guest = match self {
             Template::Strategy(pre) => pre.instantiate_async(&mut store).await.map(Guest::Strategy),
             Template::Ranker(pre) => pre.instantiate_async(&mut store).await.map(Guest::Ranker),
-            Template::TraitRules(pre) => pre.instantiate_async(&mut store).await.map(Guest::TraitRules),
+            Template::TraitRules { pre, rules, society } => {
+                pre.instantiate_async(&mut store).await.and_then(|instance| {
+                    let society = society
+                        .as_ref()
+                        .map(|society| society.load(&mut store, &instance).map(Box::new))
+                        .transpose()?;
+                    Ok(Guest::TraitRules { rules: Box::new(rules.load(&mut store, &instance)?), society })
+                })
+            }
         };
         match guest {
             Ok(guest) => Ok(Instance { store, guest, born: Instant::now(), uses_left: random_uses() }),

@@ -20,6 +20,7 @@ use super::imports::{self, HostState, Retriever};
 use super::instance::{Guest, Template, WarmPool, classify};
 use super::limits::PluginOptions;
 use super::plugin::{Description, Inputs, Plugin, Source};
+use super::rules;
 use super::statistics::Statistics;
 use crate::query::{Hits, Probe, Query, RetrievalError};
 
@@ -62,30 +63,31 @@ impl Loader {
         source: &Source,
         options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
     ) -> Result<Vec<Plugin>, LoadError> {
-        let digest = blake3::hash(&bytes);
-        let loader = self.clone();
-        let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
+        let (loader, file) = (self.clone(), bytes.clone());
+        let compiled = tokio::task::spawn_blocking(move || loader.compile(&file)).await;
         let compiled = compiled.map_err(|error| LoadError::Compile(error.to_string()))??;
-        self.load_compiled(compiled, digest, source, options).await
+        self.load_compiled(compiled, &bytes, source, options).await
     }
 
-    /// `load` for what `compile` gave; `digest` is that of the file.
+    /// `load` for what `compile` gave of the file's `bytes`.
     pub async fn load_compiled(
         &self,
         (component, kinds): (Component, Vec<PluginKind>),
-        digest: blake3::Hash,
+        bytes: &Arc<[u8]>,
         source: &Source,
         options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
     ) -> Result<Vec<Plugin>, LoadError> {
+        let digest = blake3::hash(bytes);
+        let social = component::is_social(&component)?;
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
             let pre =
                 self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-            let template = Template::new(kind, pre)?;
+            let template = Template::new(kind, social, pre)?;
             let (description, inputs) = describe(&template).await?;
             let options = options(&description.name);
             let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
-            let plugin = Plugin {
+            let mut plugin = Plugin {
                 label: format!("{}@{}", description.name, description.version).into(),
                 identity: identity(&digest, &settings),
                 description,
@@ -94,6 +96,7 @@ impl Loader {
                 source: source.clone(),
                 since: SystemTime::now(),
                 inputs,
+                rules: None,
                 statistics: Statistics::default(),
                 permits: Semaphore::new(options.concurrent_calls.max(1) as usize),
                 settings: settings.into(),
@@ -101,6 +104,10 @@ impl Loader {
                 warm: WarmPool::default(),
                 options,
             };
+            if kind == PluginKind::TraitRules {
+                // Asked with its settings, which may decide what it says of itself.
+                plugin.rules = Some(rules::describe(&plugin, bytes).await?);
+            }
             try_once(&plugin).await?;
             plugins.push(Plugin { statistics: plugin.statistics.after_trial(), ..plugin });
         }
@@ -143,11 +150,12 @@ async fn describe(template: &Template) -> Result<(Description, Inputs), LoadErro
             };
             (about.name, about.version, about.purpose, inputs)
         }),
-        Guest::TraitRules(guest) => guest
+        Guest::TraitRules { rules, .. } => rules
             .corsac_plugin_trait_model()
             .call_describe(&mut *store)
             .await
-            .map(|rules| (rules.about.name, rules.about.version, rules.about.purpose, Inputs::default())),
+            .map(|described| described.about)
+            .map(|about| (about.name, about.version, about.purpose, Inputs::default())),
     };
     let (name, version, purpose, inputs) =
         described.map_err(|error| failed(classify(&error, store.data(), &options)))?;
@@ -192,7 +200,7 @@ async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
             };
             plugin.rank(&query, candidates, false).await.map(drop)
         }
-        PluginKind::TraitRules => Ok(()),
+        PluginKind::TraitRules => rules::try_once(plugin).await,
     };
     match outcome {
         Ok(()) | Err(CallError::BadQuery(_) | CallError::Unsupported(_)) => Ok(()),

@@ -14,6 +14,7 @@ use super::instance::{Guest, Instance, Template, WarmPool, classify, ticks};
 use super::limits::PluginOptions;
 use super::statistics::{InFlight, Statistics};
 use crate::query::Query;
+use crate::rules::About;
 
 /// Who a plugin says that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct Plugin {
     pub inputs: Inputs,
     pub statistics: Statistics,
     pub options: PluginOptions,
+    /// Of trait rules only.
+    pub(super) rules: Option<RulesParts>,
     pub(super) label: Arc<str>,
     pub(super) settings: Arc<[(String, String)]>,
     pub(super) template: Template,
@@ -69,9 +72,16 @@ pub struct Plugin {
     pub(super) warm: WarmPool,
 }
 
+/// What trait rules have beside what every plugin has.
+pub(super) struct RulesParts {
+    pub about: About,
+    /// The file's bytes: a world keeps the rules that it was made with.
+    pub component: Arc<[u8]>,
+}
+
 /// A call under way; dropping it (a client that went away) throws the instance away.
-struct Call<'a> {
-    instance: Instance,
+pub(super) struct Call<'a> {
+    pub(super) instance: Instance,
     began: Instant,
     _permit: SemaphorePermit<'a>,
     _in_flight: InFlight<'a>,
@@ -114,11 +124,16 @@ impl Plugin {
         self.warm.clear();
     }
 
-    fn not_a(&self, kind: &str) -> CallError {
+    /// What trait rules said of themselves; none for other kinds.
+    pub fn rules(&self) -> Option<&About> {
+        self.rules.as_ref().map(|rules| &rules.about)
+    }
+
+    pub(super) fn not_a(&self, kind: &str) -> CallError {
         CallError::Unsupported(format!("{} is no {kind}", self.label))
     }
 
-    async fn begin(&self, retriever: Option<Arc<dyn Retriever>>) -> Result<Call<'_>, CallError> {
+    pub(super) async fn begin(&self, retriever: Option<Arc<dyn Retriever>>) -> Result<Call<'_>, CallError> {
         let in_flight = self.statistics.enter();
         let permit = self.permits.acquire().await.map_err(|_| CallError::Exhausted("the host stops".into()))?;
         let began = Instant::now();
@@ -138,7 +153,7 @@ impl Plugin {
     }
 
     /// Counts the call, decides what becomes of the instance, and checks what the guest returned.
-    fn finish<W, R>(
+    pub(super) fn finish<W, R>(
         &self,
         call: Call<'_>,
         outcome: wasmtime::Result<Result<W, PluginError>>,

@@ -216,6 +216,18 @@ impl Runtime {
         Ok(Watch { task })
     }
 
+    /// Loads a file's bytes beside what serves, under the operator's limits but with settings of their own.
+    pub(super) async fn load_apart(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        settings: &[(String, String)],
+    ) -> Result<Vec<Plugin>, LoadError> {
+        let options =
+            |name: &str| PluginOptions { settings: settings.iter().cloned().collect(), ..(self.options)(name) };
+        self.loader.load(bytes.into(), &Source::Embedded(name.to_owned()), &options).await
+    }
+
     async fn load(&self, slot: &mut Slot, source: Source, bytes: Vec<u8>) -> Result<(), LoadError> {
         let began = std::time::Instant::now();
         let digest = blake3::hash(&bytes);

@@ -16,6 +16,9 @@ pub struct SearchResponse {
     /// There are, or may be, more hits than `total_results` beyond the window.
     pub truncated: bool,
     pub offset: u32,
+    /// The agent whose traits the ranker was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<String>,
     pub results: Vec<SearchResult>,
     /// Seconds that it took to compute this answer (a cached answer keeps the time of its making).
     pub search_time: f64,

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::probes::ProbeRun;
 use super::{SearchError, WINDOW};
 use crate::index::{ChunkInfo, Snapshot};
-use crate::query::{ChunkId, Hits, ProbeKind, Query};
+use crate::query::{ChunkId, Hits, Persona, ProbeKind, Query};
 use crate::runtime::features::{Feature, Text};
 use crate::runtime::{Candidates, Inputs};
 
@@ -76,6 +76,7 @@ impl Window {
         snapshot: &Snapshot,
         inputs: &Inputs,
         query: &Query,
+        persona: Option<&Persona>,
         now: SystemTime,
     ) -> Result<Candidates, SearchError> {
         let features: Vec<Feature> = inputs.features.iter().filter_map(|name| Feature::from_name(name)).collect();
@@ -111,6 +112,7 @@ impl Window {
                     Feature::FieldTitle => share(candidate.chunk.document.title.as_deref().unwrap_or_default()),
                     Feature::FieldSymbol => share(&candidate.chunk.symbols.join(" ")),
                     Feature::FieldBody => share(&body),
+                    Feature::Agent(name) => persona.map_or(f32::NAN, |persona| persona.value(name)),
                 });
             }
             for text in &texts {

@@ -185,7 +185,7 @@ impl Service {
         for request in frequent.most_frequent() {
             // A plugin that it names may be gone.
             let Ok(plan) = inner.plan((*request).clone()) else { continue };
-            let key = plan.key(&request.digest());
+            let key = plan.key(&inner.collection, &request.digest());
             if inner.cache.holds(plan.namespace(), key).await {
                 held.entry(plan.namespace().to_owned()).or_default().push(key);
             } else {
@@ -245,6 +245,7 @@ mod tests {
             max_results: 10,
             context_lines: 0,
             explain: false,
+            persona: None,
         }
     }
 

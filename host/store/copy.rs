@@ -3,7 +3,10 @@
 
 use async_trait::async_trait;
 
-use super::{DocumentStore, HistoryRange, HistoryRow, HistoryStore, KeyStore, Resolution, StoreError, StoredKey, Task};
+use super::{
+    DocumentStore, HistoryRange, HistoryRow, HistoryStore, KeyStore, Resolution, SnapshotInfo, StoreError, StoredEvent,
+    StoredKey, StoredRules, Task, WorldStore,
+};
 
 /// A root as it is stored, also a removed one.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -33,6 +36,14 @@ pub struct DocumentRow {
     pub body: Option<Vec<u8>>,
 }
 
+/// A snapshot of the world as it is stored, without its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotRow {
+    pub info: SnapshotInfo,
+    /// It has served a restore.
+    pub pinned: bool,
+}
+
 /// What a store is to a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -55,16 +66,20 @@ impl Target {
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
 #[async_trait]
-pub trait Portable: DocumentStore + HistoryStore + KeyStore {
+pub trait Portable: DocumentStore + HistoryStore + KeyStore + WorldStore {
     /// All of them, by id, with the posted one.
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
 
     /// After a sequence, in its order; a page is as large as one of the feed. Empty only at the end.
     async fn export_documents(&self, after: i64) -> Result<Vec<DocumentRow>, StoreError>;
 
+    /// All of them, by id.
+    async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError>;
+
     async fn target(&self) -> Result<Target, StoreError>;
 
-    /// Notes that a copy has begun.
+    /// Notes that a copy has begun. Forgets snapshots and rules that an earlier one left: its source may have let
+    /// some of them go since.
     async fn begin_import(&self) -> Result<(), StoreError>;
 
     /// Rows that are there are replaced.
@@ -73,12 +88,18 @@ pub trait Portable: DocumentStore + HistoryStore + KeyStore {
     /// Rows that are there are replaced.
     async fn import_documents(&self, documents: Vec<DocumentRow>) -> Result<(), StoreError>;
 
+    /// Under its own id, which events name; none has it yet.
+    async fn import_snapshot(&self, row: &SnapshotRow, body: &[u8]) -> Result<(), StoreError>;
+
     /// From now on the next change gets the number after `last_sequence`, and new rows get new ids.
     async fn finish_import(&self, last_sequence: u64) -> Result<(), StoreError>;
 }
 
 /// Documents a page at most.
 pub(super) const PAGE_ROWS: i64 = 256;
+
+/// Events of the world a page at most.
+const EVENTS: u32 = 10_000;
 
 /// Rows of history a page at most.
 const HISTORY_ROWS: u32 = 10_000;
@@ -96,6 +117,11 @@ pub struct Inventory {
     /// Rows of it.
     pub history: u64,
     pub last_sequence: u64,
+    /// Of the world of agents.
+    pub events: u64,
+    pub snapshots: u64,
+    /// Those that decided events.
+    pub rules: u64,
     /// blake3 over all of it.
     pub digest: String,
 }
@@ -105,9 +131,9 @@ pub enum CopyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "the target has {documents} documents of its own, {keys} API keys and {history} rows of history; copy into an empty store"
+        "the target has {documents} documents of its own, {keys} API keys, {history} rows of history and {events} events of the world; copy into an empty store"
     )]
-    NotEmpty { documents: u64, keys: u64, history: u64 },
+    NotEmpty { documents: u64, keys: u64, history: u64, events: u64 },
     #[error("the source changed while it was copied; stop whatever writes to it, and copy again")]
     SourceChanged,
     #[error(
@@ -130,13 +156,13 @@ pub async fn copy(
             if source_has == target_has {
                 return Ok((target_has, true));
             }
-            let Inventory { documents, keys, history, .. } = target_has;
-            return Err(CopyError::NotEmpty { documents, keys, history });
+            let Inventory { documents, keys, history, events, .. } = target_has;
+            return Err(CopyError::NotEmpty { documents, keys, history, events });
         }
     }
     to.begin_import().await?;
     let source_has = read(from, Some(to), progress).await?;
-    if from.last_sequence().await? != source_has.last_sequence {
+    if (from.last_sequence().await?, from.last_event().await?) != (source_has.last_sequence, source_has.events) {
         return Err(CopyError::SourceChanged);
     }
     to.finish_import(source_has.last_sequence).await?;
@@ -198,7 +224,42 @@ async fn read(
             at = next;
         }
     }
+    read_world(from, into, &mut seen).await?;
     Ok(seen.finish(last_sequence))
+}
+
+async fn read_world(from: &dyn Portable, into: Option<&dyn Portable>, seen: &mut Taking) -> Result<(), StoreError> {
+    for StoredRules { digest, .. } in from.rules_used().await? {
+        let Some(rules) = from.rules(&digest).await? else { continue };
+        seen.rules(&rules);
+        if let Some(to) = into {
+            to.save_rules(&rules).await?;
+        }
+    }
+    for row in from.export_snapshots().await? {
+        let Some(body) = from.snapshot_body(row.info.id).await? else { continue };
+        seen.snapshot(&row, &body);
+        if let Some(to) = into {
+            to.import_snapshot(&row, &body).await?;
+        }
+    }
+    // An interrupted copy has left the first of them.
+    let there = match into {
+        Some(to) => to.last_event().await?,
+        None => 0,
+    };
+    let mut after = 0;
+    loop {
+        let mut page = from.events(after, EVENTS).await?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        seen.events(&page);
+        if let Some(to) = into {
+            page.retain(|event| event.sequence > there);
+            to.append_events(&page).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A key that an interrupted copy left, and that has changed since, is replaced.
@@ -271,6 +332,27 @@ impl Taking {
         for HistoryRow { host, resolution, at, figures, times } in rows {
             self.take(format!("{:?}", (host, resolution, at, figures)).as_bytes());
             self.take(times);
+        }
+    }
+
+    fn rules(&mut self, rules: &StoredRules) {
+        self.inventory.rules += 1;
+        let StoredRules { digest, name, version, first_used, body } = rules;
+        self.take(format!("{:?}", (digest, name, version, first_used)).as_bytes());
+        self.take(body);
+    }
+
+    fn snapshot(&mut self, row: &SnapshotRow, body: &[u8]) {
+        self.inventory.snapshots += 1;
+        self.take(format!("{row:?}").as_bytes());
+        self.take(body);
+    }
+
+    fn events(&mut self, events: &[StoredEvent]) {
+        self.inventory.events += events.len() as u64;
+        for StoredEvent { sequence, tick, at, rules, kind, body } in events {
+            self.take(format!("{:?}", (sequence, tick, at, rules, kind)).as_bytes());
+            self.take(body);
         }
     }
 

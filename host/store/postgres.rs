@@ -29,6 +29,8 @@ mod roots;
 mod rows;
 /// Statements about tasks.
 mod tasks;
+/// Statements about the world of agents.
+mod world;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -13,6 +13,8 @@ mod keys;
 mod monitor;
 /// Statements about tasks.
 mod tasks;
+/// Statements about the world of agents.
+mod world;
 
 use std::collections::HashMap;
 use std::path::Path;

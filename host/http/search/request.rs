@@ -58,6 +58,9 @@ pub struct SearchBody {
     pub syntax_weight: Option<f64>,
     /// Name of a loaded ranker, with or without `rank-`; the default ranker when left out.
     pub ranker: Option<String>,
+    /// Id of an agent of the world, whose traits a ranker may take into account.
+    #[schema(example = "fox-001")]
+    pub agent: Option<String>,
     /// Add to each result why it stands where it stands.
     #[schema(default = false)]
     pub explain: Option<bool>,
@@ -101,6 +104,7 @@ pub(in crate::http) const FIELDS: &[&str] = &[
     "semantic_weight",
     "syntax_weight",
     "ranker",
+    "agent",
     "explain",
     "pattern_type",
     "search_type",
@@ -114,15 +118,17 @@ pub(in crate::http) const FIELDS: &[&str] = &[
     "context",
 ];
 
-/// A validated request, or a problem with all violations.
-pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<SearchRequest, Problem> {
+/// A validated request and the agent for whom it is, or a problem with all violations. Whether there is such
+/// an agent is the world's to say: `persona` is still none.
+pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<(SearchRequest, Option<String>), Problem> {
     if strategy.len() > 64 || !strategy.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
         return Err(Problem::new(Code::UnknownStrategy, "a strategy's name has letters, digits and dashes"));
     }
-    let (body, mut violations) = body::parse::<SearchBody>(body, FIELDS)?;
+    let (mut body, mut violations) = body::parse::<SearchBody>(body, FIELDS)?;
+    let agent = body.agent.take();
     let query_was_readable = !violations.iter().any(|violation| violation.field == "query");
     let request = validate(strategy, body, query_was_readable, &mut violations);
-    if violations.is_empty() { Ok(request) } else { Err(Problem::invalid(violations)) }
+    if violations.is_empty() { Ok((request, agent)) } else { Err(Problem::invalid(violations)) }
 }
 
 fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut Vec<Violation>) -> SearchRequest {
@@ -166,6 +172,7 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
         max_results,
         context_lines,
         explain: body.explain.unwrap_or(false),
+        persona: None,
     }
 }
 

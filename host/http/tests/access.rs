@@ -21,8 +21,9 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 19] = [
+const WANTED: [(&str, Option<Scope>); 20] = [
     ("/api/documents", Some(Scope::Index)),
+    ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
     ("/api/keys/{id}", Some(Scope::Admin)),
     ("/api/plugins", Some(Scope::Search)),
@@ -43,21 +44,82 @@ const WANTED: [(&str, Option<Scope>); 19] = [
     ("/readyz", None),
 ];
 
+/// What changing something takes among agents; looking takes `search`.
+const WORLD: [(&str, Scope); 53] = [
+    ("/api/ecs/agents", Scope::Index),
+    ("/api/ecs/agents/batch", Scope::Index),
+    ("/api/ecs/agents/offspring", Scope::Index),
+    ("/api/ecs/agents/positions", Scope::Index),
+    ("/api/ecs/agents/{id}", Scope::Index),
+    ("/api/ecs/agents/{id}/chat", Scope::Index),
+    ("/api/ecs/agents/{id}/compatibility/{other}", Scope::Index),
+    ("/api/ecs/agents/{id}/distance/{other}", Scope::Index),
+    ("/api/ecs/agents/{id}/interact", Scope::Index),
+    ("/api/ecs/agents/{id}/interactions", Scope::Index),
+    ("/api/ecs/agents/{id}/lineage", Scope::Index),
+    ("/api/ecs/agents/{id}/mates", Scope::Index),
+    ("/api/ecs/agents/{id}/move", Scope::Index),
+    ("/api/ecs/agents/{id}/move_towards", Scope::Index),
+    ("/api/ecs/agents/{id}/nearby", Scope::Index),
+    ("/api/ecs/agents/{id}/position", Scope::Index),
+    ("/api/ecs/agents/{id}/relationships", Scope::Index),
+    ("/api/ecs/agents/{id}/social_stats", Scope::Index),
+    ("/api/ecs/breeding/enable", Scope::Index),
+    ("/api/ecs/breeding/stats", Scope::Index),
+    ("/api/ecs/clock", Scope::Admin),
+    ("/api/ecs/clock/pause", Scope::Admin),
+    ("/api/ecs/clock/resume", Scope::Admin),
+    ("/api/ecs/clock/step", Scope::Admin),
+    ("/api/ecs/events", Scope::Index),
+    ("/api/ecs/health", Scope::Index),
+    ("/api/ecs/interactions", Scope::Index),
+    ("/api/ecs/naming/animal-spirits", Scope::Index),
+    ("/api/ecs/naming/animal-spirits/{spirit}", Scope::Index),
+    ("/api/ecs/naming/characters", Scope::Index),
+    ("/api/ecs/naming/characters/{id}", Scope::Index),
+    ("/api/ecs/naming/components", Scope::Index),
+    ("/api/ecs/naming/components/{type}", Scope::Index),
+    ("/api/ecs/naming/config", Scope::Index),
+    ("/api/ecs/naming/config/schemes", Scope::Index),
+    ("/api/ecs/naming/config/spirits", Scope::Index),
+    ("/api/ecs/naming/config/styles", Scope::Index),
+    ("/api/ecs/naming/enums", Scope::Index),
+    ("/api/ecs/naming/generation-numbers", Scope::Index),
+    ("/api/ecs/naming/generation-numbers/{spirit}", Scope::Index),
+    ("/api/ecs/replay", Scope::Admin),
+    ("/api/ecs/rules", Scope::Admin),
+    ("/api/ecs/snapshots", Scope::Admin),
+    ("/api/ecs/snapshots/{id}/restore", Scope::Admin),
+    ("/api/ecs/status", Scope::Index),
+    ("/api/ecs/traits/abilities", Scope::Index),
+    ("/api/ecs/traits/abilities/{spirit}", Scope::Index),
+    ("/api/ecs/traits/config", Scope::Index),
+    ("/api/ecs/traits/personality", Scope::Index),
+    ("/api/ecs/traits/personality/{spirit}", Scope::Index),
+    ("/api/ecs/traits/physical", Scope::Index),
+    ("/api/ecs/traits/physical/{spirit}", Scope::Index),
+    ("/api/ecs/traits/spirit/{spirit}", Scope::Index),
+];
+
 #[tokio::test]
 async fn every_route_wants_its_scope_and_nothing_else_opens_it() {
     let mut routes: Vec<&str> = super::super::routes().iter().map(|(path, _)| *path).collect();
     routes.sort();
-    assert_eq!(routes, WANTED.map(|(route, _)| route));
+    let wanted = WANTED.map(|(route, scope)| (route, scope, scope)).into_iter();
+    let of_the_world = WORLD.map(|(route, change)| (route, Some(Scope::Search), Some(change)));
+    let mut wanted: Vec<_> = wanted.chain(of_the_world).collect();
+    wanted.sort_by_key(|(route, ..)| *route);
+    assert_eq!(routes, wanted.iter().map(|(route, ..)| *route).collect::<Vec<_>>());
 
     let keyring = keyring(true, 0);
     let keys = [key(&keyring, "search").await, key(&keyring, "index").await, key(&keyring, "admin").await];
     let server = server_with(|options| options.keyring = Some(keyring));
-    for (route, wanted) in WANTED {
+    for (route, looking, changing) in wanted {
         let path = route.replace(['{', '}'], "");
         // Whatever the method and the body: who may not come learns nothing of either.
-        for method in [Method::GET, Method::POST, Method::DELETE] {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
             let reply = server.call(method.clone(), &path, &[], "").await;
-            let Some(scope) = wanted else {
+            let Some(scope) = (if method == Method::GET { looking } else { changing }) else {
                 assert_ne!(reply.status, 401, "{route}");
                 continue;
             };

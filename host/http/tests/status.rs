@@ -184,8 +184,9 @@ async fn the_api_document_has_every_route_and_every_reference_resolves() {
         assert_eq!(documented, allowed, "{path}");
     }
     for (path, item) in document["paths"].as_object().unwrap() {
-        let guarded = super::super::authorise::scope_of(path).is_some();
         for (method, operation) in item.as_object().unwrap() {
+            let verb = method.to_uppercase().parse().unwrap();
+            let guarded = super::super::authorise::scope_of(path, &verb).is_some();
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.contains_key("403"), "{method} {path}");
             assert_eq!((responses.contains_key("401"), responses.contains_key("429")), (guarded, guarded), "{path}");

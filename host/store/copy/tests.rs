@@ -8,6 +8,7 @@ use services::{Postgres, PostgresKind};
 
 use super::*;
 use crate::store::conformance::{task, text};
+use crate::store::world::conformance::{events, rules, snapshot};
 use crate::store::{NewDocument, PostgresOptions, PostgresStore, SqliteStore, TaskState};
 
 async fn sqlite(folder: &tempfile::TempDir, name: &str) -> Arc<dyn Portable> {
@@ -60,6 +61,18 @@ async fn fill(store: &dyn Portable) {
     let hour =
         HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
     store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
+    // Of three snapshots the first is gone, and the second stays because it was pinned.
+    for (sequence, name) in [(100, None), (200, None), (300, None)] {
+        let id = store.save_snapshot(&snapshot(sequence, name), &[1; 1000], 1).await.unwrap();
+        if id == 2 {
+            store.pin_snapshot(id).await.unwrap();
+        }
+    }
+    store.save_snapshot(&snapshot(400, Some("\u{1f98a}")), &[], 1).await.unwrap();
+    store.save_rules(&rules(1, 20)).await.unwrap();
+    store.save_rules(&rules(2, 10)).await.unwrap();
+    // More than a page.
+    store.append_events(&events(1..=12_000)).await.unwrap();
 }
 
 fn key(id: &str, name: &str) -> StoredKey {
@@ -92,20 +105,22 @@ async fn keys_go_along() {
 
 /// Before anything is written: of two stores nobody could tell afterwards what was whose.
 #[tokio::test]
-async fn a_target_with_a_key_or_history_of_its_own_is_refused() {
+async fn a_target_with_a_key_history_or_a_world_of_its_own_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let source = sqlite(&folder, "source").await;
     source.upsert(vec![text(0, "a", "1")]).await.unwrap();
     let row = HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
-    for (with_key, with_history) in
-        [(sqlite(&folder, "1").await, sqlite(&folder, "2").await), (postgres().await, postgres().await)]
-    {
+    for [with_key, with_history, with_world] in [
+        [sqlite(&folder, "1").await, sqlite(&folder, "2").await, sqlite(&folder, "3").await],
+        [postgres().await, postgres().await, postgres().await],
+    ] {
         with_key.add_key(&key("own", "own")).await.unwrap();
         with_history.record_history(std::slice::from_ref(&row)).await.unwrap();
-        for (target, keys, history) in [(with_key, 1, 0), (with_history, 0, 1)] {
+        with_world.append_events(&events([1])).await.unwrap();
+        for (target, expected) in [(with_key, (1, 0, 0)), (with_history, (0, 1, 0)), (with_world, (0, 0, 1))] {
             let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
-            let CopyError::NotEmpty { documents: 0, keys: own, history: rows } = error else { panic!("{error}") };
-            assert_eq!((own, rows), (keys, history));
+            let CopyError::NotEmpty { documents: 0, keys, history, events } = error else { panic!("{error}") };
+            assert_eq!((keys, history, events), expected);
             assert_eq!(target.last_sequence().await.unwrap(), 0);
         }
     }
@@ -122,6 +137,15 @@ async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
         let all = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
         assert_eq!(one.history(&all).await.unwrap(), two.history(&all).await.unwrap());
     }
+    assert_eq!(one.events(0, 100_000).await.unwrap(), two.events(0, 100_000).await.unwrap());
+    assert_eq!(one.export_snapshots().await.unwrap(), two.export_snapshots().await.unwrap());
+    for SnapshotInfo { id, .. } in one.snapshots().await.unwrap() {
+        assert_eq!(one.snapshot_body(id).await.unwrap(), two.snapshot_body(id).await.unwrap());
+    }
+    assert_eq!(one.rules_used().await.unwrap(), two.rules_used().await.unwrap());
+    for digest in [[1; 32], [2; 32]] {
+        assert_eq!(one.rules(&digest).await.unwrap(), two.rules(&digest).await.unwrap());
+    }
     for root in [0, 1, 2] {
         assert_eq!(one.fingerprints(root).await.unwrap(), two.fingerprints(root).await.unwrap());
     }
@@ -137,6 +161,7 @@ async fn a_copy_there_and_back_is_the_same() {
     // 600 and 3 written; 2 removed, then the 120 of root one.
     assert_eq!((moved.documents, moved.tombstones, moved.roots, moved.tasks), (481, 122, 2, 2));
     assert_eq!((moved.keys, moved.history), (2, 12_001));
+    assert_eq!((moved.events, moved.snapshots, moved.rules), (12_000, 3, 2));
     assert_eq!((moved.last_sequence, was_there), (725, false));
     assert_eq!(copied.into_inner(), 603);
     assert_same(&*first, &*there).await;
@@ -151,6 +176,11 @@ async fn a_copy_there_and_back_is_the_same() {
         let new = vec![text(2, "\u{e9}/1.rs", "again"), text(root.id, "new", "new"), text(2, "\u{e9}/3.rs", "changed")];
         let again = store.upsert(new).await.unwrap();
         assert_eq!(again, first_outcomes());
+        assert!(store.append_events(&events([12_000])).await.is_err());
+        store.append_events(&events([12_001])).await.unwrap();
+        assert_eq!(store.save_snapshot(&snapshot(500, None), &[2], 1).await.unwrap(), 5);
+        let left: Vec<u64> = store.snapshots().await.unwrap().into_iter().map(|left| left.id).collect();
+        assert_eq!(left, [5, 4, 2], "the pinned one is still so");
     }
     let error = copy(&*first, &*there, &|_| ()).await;
     assert!(error.is_ok_and(|(_, was_there)| was_there), "the same changes make the same store");
@@ -172,6 +202,10 @@ async fn an_interrupted_copy_goes_on_and_a_full_target_is_refused() {
         target.begin_import().await.unwrap();
         target.import_roots(source.export_roots().await.unwrap()).await.unwrap();
         target.import_documents(source.export_documents(0).await.unwrap()).await.unwrap();
+        target.append_events(&events(1..=10_000)).await.unwrap();
+        // The source has let it go since.
+        target.save_snapshot(&snapshot(50, None), &[3], 1).await.unwrap();
+        target.save_rules(&rules(9, 9)).await.unwrap();
         assert_eq!(target.target().await.unwrap(), Target::Begun);
         copy(&*source, &*target, &|_| ()).await.unwrap();
         assert_same(&*source, &*target).await;

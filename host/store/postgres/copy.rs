@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use sqlx::Connection;
 
-use super::connections::{CALL, Session, timed};
+use super::connections::{BULK, CALL, Session, timed};
 use super::documents::{Place, path_digest};
-use super::{PostgresStore, call};
-use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, Target};
+use super::{PostgresStore, call, world};
+use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target};
 use crate::store::{PAGE_BYTES, StoreError};
 
 #[async_trait]
@@ -17,6 +17,10 @@ impl Portable for PostgresStore {
 
     async fn export_documents(&self, after: i64) -> Result<Vec<DocumentRow>, StoreError> {
         call!(self, CALL, |session| export_documents(session, after))
+    }
+
+    async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError> {
+        call!(self, CALL, |session| world::snapshots(session))
     }
 
     async fn target(&self) -> Result<Target, StoreError> {
@@ -33,6 +37,10 @@ impl Portable for PostgresStore {
 
     async fn import_documents(&self, documents: Vec<DocumentRow>) -> Result<(), StoreError> {
         call!(self, CALL, |session| import_documents(session, &documents))
+    }
+
+    async fn import_snapshot(&self, row: &SnapshotRow, body: &[u8]) -> Result<(), StoreError> {
+        call!(self, BULK, |session| import_snapshot(session, row, body))
     }
 
     async fn finish_import(&self, last_sequence: u64) -> Result<(), StoreError> {
@@ -62,7 +70,8 @@ async fn target(session: &mut Session) -> sqlx::Result<Target> {
     const TARGET: &str = "
         SELECT EXISTS (SELECT FROM counters WHERE name = 'copying'),
             EXISTS (SELECT FROM documents) OR EXISTS (SELECT FROM roots WHERE id <> 0) OR EXISTS (SELECT FROM tasks)
-                OR EXISTS (SELECT FROM api_keys) OR EXISTS (SELECT FROM history)";
+                OR EXISTS (SELECT FROM api_keys) OR EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM world_events)
+                OR EXISTS (SELECT FROM world_snapshots) OR EXISTS (SELECT FROM world_rules)";
     let (connection, monitor) = session.parts()?;
     let (begun, used) = timed(monitor, TARGET, sqlx::query_as(TARGET).fetch_one(connection)).await?;
     Ok(Target::of(begun, used))
@@ -70,8 +79,14 @@ async fn target(session: &mut Session) -> sqlx::Result<Target> {
 
 async fn begin(session: &mut Session) -> sqlx::Result<()> {
     const BEGIN: &str = "INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING";
+    const SNAPSHOTS: &str = "DELETE FROM world_snapshots";
+    const RULES: &str = "DELETE FROM world_rules";
     let (connection, monitor) = session.parts()?;
-    timed(monitor, BEGIN, sqlx::query(BEGIN).execute(connection)).await.map(drop)
+    let mut transaction = connection.begin().await?;
+    for statement in [BEGIN, SNAPSHOTS, RULES] {
+        timed(monitor, statement, sqlx::query(statement).execute(&mut *transaction)).await?;
+    }
+    transaction.commit().await
 }
 
 async fn import_roots(session: &mut Session, roots: &[RootRow]) -> sqlx::Result<()> {
@@ -133,6 +148,26 @@ async fn import_documents(session: &mut Session, rows: &[DocumentRow]) -> sqlx::
     let contents = sqlx::query(CONTENTS).bind(texts.0).bind(texts.1).bind(texts.2).execute(&mut *transaction);
     timed(monitor, CONTENTS, contents).await?;
     transaction.commit().await
+}
+
+/// Once more after a connection broke, it may be there already.
+async fn import_snapshot(session: &mut Session, row: &SnapshotRow, body: &[u8]) -> sqlx::Result<()> {
+    const SNAPSHOT: &str = "
+        INSERT INTO world_snapshots (id, sequence, tick, at, name, agents, digest, pinned, body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    let (connection, monitor) = session.parts()?;
+    let SnapshotRow { info, pinned } = row;
+    let snapshot = sqlx::query(SNAPSHOT)
+        .bind(info.id.cast_signed())
+        .bind(info.sequence.cast_signed())
+        .bind(info.tick.cast_signed())
+        .bind(info.at)
+        .bind(&info.name)
+        .bind(info.agents.cast_signed())
+        .bind(info.digest.as_slice())
+        .bind(pinned)
+        .bind(body);
+    timed(monitor, SNAPSHOT, snapshot.execute(connection)).await.map(drop)
 }
 
 fn column<'a, T>(rows: &'a [DocumentRow], value: impl Fn(&'a DocumentRow) -> T) -> Vec<T> {

@@ -50,6 +50,11 @@ pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01"))
 }
 
+/// Another row has its key.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
 /// The server is there and says no, or is not there: not the fault of one connection.
 pub(super) fn server_is_away(error: &sqlx::Error) -> bool {
     match error {

@@ -1,7 +1,8 @@
 //! Rows in and out of the embedded backend, as they are.
 
-use super::{SqliteStore, failure};
-use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, Target};
+use super::documents::BEGIN;
+use super::{SqliteStore, failure, world};
+use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target};
 use crate::store::{PAGE_BYTES, StoreError};
 use async_trait::async_trait;
 
@@ -24,23 +25,32 @@ impl Portable for SqliteStore {
         rows.fetch_all(&self.readers).await.map_err(failure)
     }
 
+    async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError> {
+        world::snapshots(&self.readers).await.map_err(failure)
+    }
+
     async fn target(&self) -> Result<Target, StoreError> {
         let row = sqlx::query_as(
             "SELECT EXISTS (SELECT 1 FROM counters WHERE name = 'copying'),
                  EXISTS (SELECT 1 FROM documents) OR EXISTS (SELECT 1 FROM roots WHERE id <> 0)
                      OR EXISTS (SELECT 1 FROM tasks) OR EXISTS (SELECT 1 FROM api_keys)
-                     OR EXISTS (SELECT 1 FROM history)",
+                     OR EXISTS (SELECT 1 FROM history) OR EXISTS (SELECT 1 FROM world_events)
+                     OR EXISTS (SELECT 1 FROM world_snapshots) OR EXISTS (SELECT 1 FROM world_rules)",
         );
         let (begun, used) = row.fetch_one(&self.readers).await.map_err(failure)?;
         Ok(Target::of(begun, used))
     }
 
     async fn begin_import(&self) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING")
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(failure)
+        let mut transaction = self.writer.begin_with(BEGIN).await.map_err(failure)?;
+        for statement in [
+            "INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING",
+            "DELETE FROM world_snapshots",
+            "DELETE FROM world_rules",
+        ] {
+            sqlx::query(statement).execute(&mut *transaction).await.map_err(failure)?;
+        }
+        transaction.commit().await.map_err(failure)
     }
 
     async fn import_roots(&self, roots: Vec<RootRow>) -> Result<(), StoreError> {
@@ -102,6 +112,27 @@ impl Portable for SqliteStore {
             content.execute(&mut *transaction).await.map_err(failure)?;
         }
         transaction.commit().await.map_err(failure)
+    }
+
+    async fn import_snapshot(&self, row: &SnapshotRow, body: &[u8]) -> Result<(), StoreError> {
+        let SnapshotRow { info, pinned } = row;
+        sqlx::query(
+            "INSERT INTO world_snapshots (id, sequence, tick, at, name, agents, digest, pinned, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(info.id.cast_signed())
+        .bind(info.sequence.cast_signed())
+        .bind(info.tick.cast_signed())
+        .bind(info.at)
+        .bind(&info.name)
+        .bind(info.agents.cast_signed())
+        .bind(info.digest.as_slice())
+        .bind(pinned)
+        .bind(body)
+        .execute(&self.writer)
+        .await
+        .map(drop)
+        .map_err(failure)
     }
 
     /// New ids follow the largest one by themselves.

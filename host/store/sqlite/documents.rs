@@ -9,7 +9,7 @@ use crate::store::version::{Current, Decision, Encoded};
 use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, row, version};
 
 /// Takes the write lock at once; a transaction that upgrades from reading may fail half-way instead.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 pub(super) async fn upsert(writer: &SqlitePool, documents: Vec<Encoded>) -> sqlx::Result<Vec<Upserted>> {
     let now = version::unix_now();

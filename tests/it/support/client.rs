@@ -54,6 +54,11 @@ impl Client {
         self.http.post(self.url(path)).header("content-type", "application/json").body(body)
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        let request = self.http.put(self.url(path)).header("content-type", "application/json");
+        self.send(request.body(body.to_string())).await.unwrap()
+    }
+
     pub fn getting(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(self.url(path))
     }

@@ -1,0 +1,90 @@
+//! What happened in the world: a page of events, or a stream that goes on.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::parameters::Parameters;
+use super::{TheWorld, next_link};
+use crate::ecs::view::EventView;
+use crate::http::Shared;
+use crate::http::problem::{Problem, Violation};
+use crate::http::tasks::{HEARTBEAT, wants_events};
+
+/// Stores count with 63 bits.
+const MAX_SEQUENCE: u64 = i64::MAX as u64;
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct EventList {
+    /// In the order in which they happened.
+    events: Vec<EventView>,
+    /// Sequence of the last one; ask for what is after it.
+    last: u64,
+    /// There are later ones already.
+    more: bool,
+}
+
+/// What happened.
+///
+/// With `accept: text/event-stream` a stream: `id` is the sequence, `event` the kind, `data` the event as
+/// JSON. `last-event-id`, or `after`, says where it goes on; without either it begins now. Nothing is
+/// missed in between.
+#[utoipa::path(
+    get,
+    path = "/api/ecs/events",
+    tag = "ecs",
+    params(
+        ("after" = Option<u64>, Query, description = "only events of a greater sequence; from the beginning when left out, for a stream from now on"),
+        ("limit" = Option<u32>, Query, description = "100 when left out; means nothing for a stream", minimum = 1, maximum = 1000),
+        ("last-event-id" = Option<u64>, Header, description = "for a stream: wins over `after`"),
+    ),
+    responses((status = 200, description = "a page of events, or the stream",
+        content((EventList = "application/json"), (String = "text/event-stream")),
+        headers(("link" = String, description = "the next page, if there is one"))))
+)]
+pub(in crate::http) async fn events(
+    State(shared): State<Arc<Shared>>,
+    TheWorld(world): TheWorld,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let mut parameters = Parameters::of(&uri, &["after", "limit"]);
+    let given = parameters.text("after").is_some();
+    let after = parameters.number("after", 0, 0, MAX_SEQUENCE);
+    let limit = parameters.number("limit", 100, 1, 1000);
+    parameters.done()?;
+    if !wants_events(&headers) {
+        let events = world.events(after, limit).await?;
+        let last = events.last().map_or(after, |event| event.sequence);
+        let more = !events.is_empty() && last < world.status().sequence;
+        let link = next_link(&uri, "after", more.then_some(last));
+        return Ok((link, Json(EventList { events, last, more })).into_response());
+    }
+    let resumed = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().trim()) {
+        None | Some("") => None,
+        Some(id) => Some(id.parse().ok().filter(|sequence| *sequence <= MAX_SEQUENCE).ok_or_else(|| {
+            Problem::invalid(vec![Violation::new("last-event-id", "is not the sequence of an event")])
+        })?),
+    };
+    let happening = world.watch(resumed.or(given.then_some(after))).await?;
+    let stream = happening.map(|event| Ok::<_, Infallible>(told(&event)));
+    let stream = stream.take_until(shared.closing.clone().cancelled_owned());
+    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
+    // Asks proxies that buffer to let events through as they come.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn told(event: &EventView) -> Event {
+    // An event is plain data: it always has a JSON form.
+    let told = Event::default().id(event.sequence.to_string()).event(&event.kind);
+    told.json_data(event).unwrap_or_default()
+}

@@ -1,0 +1,62 @@
+//! What is asked of the service, and what makes one question another. Knows no plugin and no index.
+
+use std::sync::Arc;
+
+use crate::cache::Digest;
+use crate::query::{Persona, Query};
+
+/// A validated request, complete with what the answer shall show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchRequest {
+    /// Name of a loaded strategy, with or without its `strategy-` prefix.
+    pub strategy: String,
+    /// Name of a loaded ranker, with or without its `rank-` prefix; none: the default ranker.
+    pub ranker: Option<String>,
+    pub query: Query,
+    pub offset: u32,
+    /// 1..=100.
+    pub max_results: u32,
+    /// Lines of context around a hit's line, 0..=10.
+    pub context_lines: u32,
+    pub explain: bool,
+    /// Whom the ranker may please.
+    pub persona: Option<Arc<Persona>>,
+}
+
+impl SearchRequest {
+    /// All that the answer depends on, except the names of the plugins: their identities stand for them,
+    /// and names and aliases of the same plugin are the same question.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain, persona } = self;
+        let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
+        let numbers = [*limit, *offset, *max_results, *context_lines];
+        for number in numbers {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
+        hasher.update(&[u8::from(similarity_threshold.is_some())]);
+        hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
+        // Lengths in front, so that no two lists of texts look alike.
+        let mut texts = |texts: &mut dyn ExactSizeIterator<Item = &str>| {
+            hasher.update(&(texts.len() as u64).to_le_bytes());
+            for text in texts {
+                hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+            }
+        };
+        texts(&mut std::iter::once(text.as_str()));
+        texts(&mut scope.file_types.iter().map(String::as_str));
+        texts(&mut scope.directories.iter().map(String::as_str));
+        texts(&mut parameters.iter().map(|(name, _)| name.as_str()));
+        texts(&mut parameters.iter().map(|(_, value)| value.as_str()));
+        texts(&mut weights.iter().map(|(name, _)| name.as_str()));
+        // The values and not only whose they are: an agent that changed asks another question.
+        let traits = persona.as_deref().map(Persona::traits).unwrap_or_default();
+        texts(&mut persona.iter().map(|persona| persona.id.as_str()));
+        texts(&mut traits.iter().map(|(name, _)| name.as_str()));
+        for (_, number) in weights.iter().chain(traits) {
+            hasher.update(&number.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}

@@ -1,0 +1,447 @@
+//! Trait rules as components: what they answer arrives as it was said, what breaks the contract costs its
+//! own call an error that names the rules, and rules that were archived come back after their file is gone.
+
+/// Agents to ask about.
+mod questions;
+/// The rules that come with the server.
+mod standard;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corsac::rules::{
+    Bond, Individual, InteractionKind, Lives, Outcome, Part, People, Population, Rules, RulesError, RulesSource,
+    Standing,
+};
+use corsac::runtime::{
+    CallError, CompiledCache, LoadError, Loader, Plugin, PluginOptions, RulesOfPlugins, Runtime, RuntimeOptions,
+    Source, TraitRules,
+};
+
+use self::questions::{WIDTH, bodies, encounters, individual, lessons, lives, memories, people};
+use crate::support::{fixture, folder_of, runtime_over};
+
+/// Loads fixtures again and again under other settings; compiled code is kept, so that only the first
+/// load compiles.
+struct Loads {
+    loader: Arc<Loader>,
+    _compiled: tempfile::TempDir,
+}
+
+impl Loads {
+    fn new() -> Self {
+        let compiled = tempfile::tempdir().unwrap();
+        let loader = Arc::new(Loader::new(Some(CompiledCache::open(compiled.path()).unwrap())).unwrap());
+        Self { loader, _compiled: compiled }
+    }
+
+    async fn load(&self, name: &str, options: PluginOptions) -> Result<Vec<Plugin>, LoadError> {
+        let bytes = std::fs::read(fixture(name)).unwrap();
+        self.loader.load(bytes.into(), &Source::Embedded(name.into()), &move |_| options.clone()).await
+    }
+
+    async fn rules(&self, name: &str, options: PluginOptions) -> TraitRules {
+        let plugin = self.load(name, options).await.unwrap().pop().unwrap();
+        TraitRules::of(Arc::new(plugin)).unwrap()
+    }
+}
+
+fn settings(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Limits that a misdeed reaches quickly.
+fn tight(misbehave: &str) -> PluginOptions {
+    PluginOptions {
+        deadline_ms: 200,
+        memory_bytes: 32 << 20,
+        max_output_bytes: 1 << 20,
+        settings: settings(&[("misbehave", misbehave)]),
+        ..PluginOptions::default()
+    }
+}
+
+/// One call of each name, about three agents.
+async fn ask(rules: &dyn Rules, call: &str) -> Result<(), RulesError> {
+    let (one, other) = (individual(0.25, WIDTH), individual(0.75, WIDTH));
+    let three = people(&[0, 1, 2]);
+    match call {
+        "first-traits" => rules.first_traits("fox", 3, 1).await.map(drop),
+        "inherit" => rules.inherit(&one, &other, 3, 1).await.map(drop),
+        "compatibility" => {
+            let many = Population {
+                count: 3,
+                traits: vec![0.5; 3 * WIDTH],
+                spirits: vec!["wolf".into(); 3],
+                generations: vec![1; 3],
+            };
+            rules.compatibility(&one, &many).await.map(drop)
+        }
+        "interact" => {
+            let before = Bond { strength: 0.25, trust: 0.5, familiarity: 0.75 };
+            rules.interact(InteractionKind::Social, &one, &other, before, 1).await.map(drop)
+        }
+        "tick" => rules.tick(&lives(3), 1.0, 1).await.map(drop),
+        "names" => rules.names("fox", "foundation", 1, 3, 1).await.map(drop),
+        "meet" => rules.meet(&encounters(3), 1.0, 1).await.map(drop),
+        "wander" => rules.wander(&bodies(3), 1.0, 1).await.map(drop),
+        "remember" => rules.remember(&memories(3), 1.0).await.map(drop),
+        "learn" => rules.learn(&lessons(3), 1.0, 1).await.map(drop),
+        "unlearn" => rules.unlearn(&[0.5; 3], 1.0).await.map(drop),
+        "gather" => rules.gather(&three, 1).await.map(drop),
+        "stand" => rules.stand(&three).await.map(drop),
+        other => panic!("there is no call {other}"),
+    }
+}
+
+/// The error that rules under `misbehave` give when `call` is asked, with what must be true of all.
+async fn misdeed(loads: &Loads, misbehave: &str, call: &'static str) -> CallError {
+    let rules = loads.rules("hostile-rules", tight(misbehave)).await;
+    let error = ask(&rules, call).await.expect_err(misbehave);
+    assert_eq!((error.rules.as_str(), error.call), ("hostile-rules@1.0.0-edition-a", call), "{misbehave}");
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("the rules hostile-rules@1.0.0-edition-a failed at {call}: ")), "{text}");
+    let well_behaved = if call == "tick" { "stand" } else { "tick" };
+    assert_eq!(ask(&rules, well_behaved).await, Ok(()), "after {misbehave}");
+    error.error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spirits_misdeed_is_one_error_of_its_kind() {
+    let rules = Loads::new().rules("hostile-rules", tight("")).await;
+    for (spirit, kind, part) in [
+        ("!nan", "contract", "traits 131 (row 2, column 43) is NaN"),
+        ("!infinite", "contract", "traits 131 (row 2, column 43) is inf"),
+        ("!outside", "contract", "-1.5"),
+        ("!short", "contract", "131 traits for 3 rows of 44"),
+        ("!long", "contract", "133 traits for 3 rows of 44"),
+        ("!huge", "output", "1048576 bytes"),
+        ("!loop", "timeout", "200 ms"),
+        ("!alloc", "memory", "33554432 bytes"),
+        ("!trap", "trap", "first-traits"),
+        ("!overflow", "trap", "overflow"),
+        ("!panic", "trap", "unreachable"),
+        ("!error-bad-query", "bad_query", "the fixture wants another question"),
+        ("!error-unsupported", "unsupported", "the fixture does not do this"),
+        ("!error-internal", "internal", "the fixture is broken"),
+    ] {
+        let error = rules.first_traits(spirit, 3, 1).await.expect_err(spirit);
+        assert_eq!((error.error.kind(), error.call), (kind, "first-traits"), "{spirit}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("hostile-rules@1.0.0-edition-a") && text.contains(part), "{spirit}: {text}");
+        assert_eq!(rules.first_traits("fox", 3, 1).await, Ok(vec![0.25; 3 * WIDTH]), "after {spirit}");
+    }
+}
+
+/// No number that is not one, no length that is not asked for, comes through any call.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_lets_a_bad_column_through() {
+    let loads = Loads::new();
+    for call in
+        ["first-traits", "inherit", "compatibility", "tick", "meet", "wander", "remember", "learn", "unlearn", "stand"]
+    {
+        for how in ["nan", "infinite", "outside", "short", "long"] {
+            // The trial call at load meets what `first-traits` is told; a velocity may well be -1.5.
+            if call == "first-traits" || (call, how) == ("wander", "outside") {
+                continue;
+            }
+            let error = misdeed(&loads, &format!("{call}-{how}"), call).await;
+            assert_eq!(error.kind(), "contract", "{call}-{how}: {error}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_calls_misdeed_is_one_error_of_its_kind() {
+    let loads = Loads::new();
+    for (call, how, kind) in [
+        ("tick", "trap", "trap"),
+        ("tick", "loop", "timeout"),
+        ("tick", "alloc", "memory"),
+        ("tick", "huge", "output"),
+        ("inherit", "stranger", "contract"),
+        ("inherit", "error-bad-query", "bad_query"),
+        ("compatibility", "huge", "output"),
+        ("interact", "nan", "contract"),
+        ("interact", "outside", "contract"),
+        ("interact", "panic", "trap"),
+        ("names", "twins", "contract"),
+        ("names", "empty", "contract"),
+        ("names", "control", "contract"),
+        ("names", "long", "contract"),
+        ("names", "huge-text", "output"),
+        ("meet", "error-internal", "internal"),
+        ("meet", "loop", "timeout"),
+        ("wander", "fast", "contract"),
+        ("wander", "trap", "trap"),
+        ("remember", "overflow", "trap"),
+        ("learn", "error-unsupported", "unsupported"),
+        ("unlearn", "alloc", "memory"),
+        ("gather", "long", "contract"),
+        ("gather", "trap", "trap"),
+        ("stand", "trap", "trap"),
+    ] {
+        let error = misdeed(&loads, &format!("{call}-{how}"), call).await;
+        assert_eq!(error.kind(), kind, "{call}-{how}: {error}");
+    }
+}
+
+/// What rules say wrongly of themselves keeps them from being served; the text says what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_describe_themselves_wrongly_are_not_served() {
+    let loads = Loads::new();
+    for (misbehave, part) in [
+        ("describe-twins", "describe: spirits 16 is `fox`"),
+        ("describe-spiritless", "describe: no spirits"),
+        ("customs-unordered", "stages"),
+        ("customs-nan", "stages 2 is NaN"),
+        ("catalogue-outside", "`courage` of the spirit `fox` is 1.5"),
+        ("catalogue-stranger", "`nothing`"),
+    ] {
+        match loads.load("hostile-rules", tight(misbehave)).await {
+            Err(LoadError::Description(reason)) => assert!(reason.contains(part), "{misbehave}: {reason}"),
+            other => panic!("{misbehave}: {other:?}"),
+        }
+    }
+    for (misbehave, part) in [
+        ("customs-trap", "describe-customs: "),
+        ("catalogue-loop", "describe-catalogue: ran longer than 200 ms"),
+        ("first-traits-short", "43 traits for 1 rows of 44"),
+        ("first-traits-trap", "unreachable"),
+    ] {
+        match loads.load("hostile-rules", tight(misbehave)).await {
+            Err(LoadError::Probe(reason)) => assert!(reason.contains(part), "{misbehave}: {reason}"),
+            other => panic!("{misbehave}: {other:?}"),
+        }
+    }
+    let broken = PluginOptions { settings: settings(&[("broken", "yes")]), ..PluginOptions::default() };
+    let error = loads.load("plain-rules", broken).await.unwrap_err();
+    assert_eq!(error, LoadError::Description("describe: 0 traits, it must be 1 to 200".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_description_is_listed_and_the_rest_serves() {
+    let folder = folder_of(&[("h.wasm", fixture("hostile-rules")), ("p.wasm", fixture("plain-rules"))]);
+    let options = RuntimeOptions {
+        folders: vec![folder.path().to_owned()],
+        plugins: Arc::new(|_| tight("customs-nan")),
+        ..RuntimeOptions::default()
+    };
+    let runtime = Runtime::start(options).await.unwrap();
+    let rules = RulesOfPlugins::new(runtime.clone());
+    assert_eq!(rules.known(), ["plain-rules"]);
+    assert!(rules.current("hostile-rules").is_none());
+    let failures: Vec<String> = runtime.registry().failures().iter().map(|failure| failure.source.label()).collect();
+    assert_eq!(failures, ["h.wasm"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_without_a_society_do_what_they_can() {
+    let rules = Loads::new().rules("plain-rules", PluginOptions::default()).await;
+    let about = rules.about();
+    assert_eq!(about.label(), "plain-rules@0.1.0");
+    assert_eq!(about.traits.all().collect::<Vec<_>>(), ["courage", "size"]);
+    assert!(about.society.is_none());
+
+    assert_eq!(rules.first_traits("fox", 2, 1).await.unwrap(), [0.25, 0.75, 0.25, 0.75]);
+    let now = Lives { count: 2, ages: vec![1.0, 99.5], energies: vec![0.5, 0.25], traits: vec![0.5; 4] };
+    let after = rules.tick(&now, 0.5, 1).await.unwrap();
+    assert_eq!((after.ages, after.energies, after.alive), (vec![1.5, 100.0], vec![0.5, 0.25], vec![true, false]));
+    assert!(after.traits.is_empty());
+
+    for call in ["names", "meet", "wander", "remember", "learn", "unlearn", "gather", "stand"] {
+        let error = ask(&rules, call).await.unwrap_err();
+        assert_eq!((error.call, error.error.kind()), (call, "unsupported"));
+        assert!(error.to_string().contains("plain-rules@0.1.0 has no society"), "{error}");
+    }
+}
+
+/// Every column goes to its own place, both ways; the expected values are what the fixture's source says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_trait_model_says_arrives_as_said() {
+    let rules = Loads::new().rules("hostile-rules", PluginOptions::default()).await;
+    let (one, other) = (individual(0.25, WIDTH), Individual { mutations: 5, ..individual(0.75, WIDTH) });
+
+    let children = rules.inherit(&one, &other, 2, 1).await.unwrap();
+    assert_eq!(children.traits, vec![0.5; 2 * WIDTH], "the mean of 0.25 and 0.75");
+    assert_eq!((children.spirits, children.mutations), (vec!["fox".to_owned(); 2], vec![6, 6]));
+
+    let mut traits = vec![0.25; WIDTH];
+    traits.extend(vec![0.75; WIDTH]);
+    let many = Population { count: 2, traits, spirits: vec!["fox".into(); 2], generations: vec![1, 9] };
+    assert_eq!(rules.compatibility(&one, &many).await.unwrap(), [1.0, 0.5], "1 less the mean difference");
+
+    use InteractionKind::*;
+    let before = Bond { strength: 0.25, trust: 0.5, familiarity: 0.75 };
+    for (place, kind) in [Communication, Collaboration, Teaching, Social, Competitive, Romantic].into_iter().enumerate()
+    {
+        let interaction = rules.interact(kind, &one, &other, before, 1).await.unwrap();
+        assert_eq!(interaction.outcome, Outcome::Success);
+        assert_eq!((interaction.impact, interaction.energy_costs), (0.125, [place as f32 / 8.0, 0.125]));
+        assert_eq!(interaction.after, Bond { strength: 0.375, ..before });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_society_says_arrives_as_said() {
+    use InteractionKind::*;
+    let rules = Loads::new().rules("hostile-rules", PluginOptions::default()).await;
+    let society = rules.about().society.as_ref().unwrap();
+    let customs = &society.customs;
+    assert_eq!((customs.stages, customs.maturity_age, customs.max_age), ([5.0, 18.0, 80.0], 18.0, 100.0));
+    assert_eq!((customs.breeding_cooldown, customs.max_offspring, customs.breeding_threshold), (1.0, 5, 0.25));
+    assert_eq!((customs.meeting_distance, customs.movement_speed), (50.0, 1.0));
+    assert_eq!((customs.max_relationships, customs.memory_capacity, customs.knowledge_capacity), (100, 1000, 500));
+    let level = &customs.levels[0];
+    assert_eq!((level.at_least, level.name.as_str(), level.advice.as_str()), (0.5, "good", "go on"));
+    let wolf = &society.catalogue.spirits[1];
+    assert_eq!((wolf.name.as_str(), wolf.category.as_str(), wolf.emoji.as_str()), ("wolf", "canine", "🦊"));
+    assert_eq!(
+        (&wolf.adjectives[0][..], &wolf.names[0][..], &wolf.generation_numbers[..]),
+        ("plain", "Rust", &[3, 7][..])
+    );
+    assert_eq!(wolf.base_traits, [("courage".to_owned(), 0.75)]);
+    assert_eq!(society.catalogue.styles[0].template, "{spirit}-{number}");
+    assert_eq!(society.catalogue.words, [("suffixes".to_owned(), vec!["Prime".to_owned()])]);
+
+    assert_eq!(rules.names("fox", "foundation", 4, 2, 9).await.unwrap(), ["fox-4-9-0", "fox-4-9-1"]);
+
+    let after = rules.meet(&encounters(6), 1.0, 1).await.unwrap();
+    assert_eq!(after.kinds, [Communication, Collaboration, Teaching, Social, Competitive, Romantic]);
+    let outcomes = [Outcome::Success, Outcome::PartialSuccess, Outcome::Failure, Outcome::Neutral];
+    assert_eq!(after.outcomes, [&outcomes[..], &outcomes[..2]].concat());
+    let firsts = [&after.strengths, &after.trusts, &after.familiarities, &after.impacts].map(|column| column[0]);
+    assert_eq!(firsts, [0.375, 0.375, 0.75, 0.125]);
+    let firsts = [&after.first_costs, &after.second_costs, &after.importances, &after.emotions].map(|column| column[0]);
+    assert_eq!(firsts, [0.0625, 0.0625, 0.5, 0.25]);
+
+    assert_eq!(rules.wander(&bodies(2), 1.0, 1).await.unwrap(), (vec![1.0, 1.0], vec![0.0, 0.0]));
+    let remembered = rules.remember(&memories(2), 1.0).await.unwrap();
+    assert_eq!((remembered.importances, remembered.forgotten), (vec![0.5; 2], vec![false; 2]));
+    assert_eq!(rules.learn(&lessons(2), 1.0, 1).await.unwrap(), [0.375, 0.375]);
+    assert_eq!(rules.unlearn(&[0.5, 0.25], 1.0).await.unwrap(), [0.25, 0.125]);
+
+    let six = people(&[0, 1, 2, 3, 4, 5]);
+    let parts = [Part::Apart, Part::Member, Part::Leader];
+    assert_eq!(rules.gather(&six, 1).await.unwrap(), [parts, parts].concat());
+    let stood = rules.stand(&six).await.unwrap();
+    assert_eq!(stood.influences, [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]);
+    use Standing::*;
+    assert_eq!(stood.standings, [Outcast, Marginal, Accepted, Popular, Influential, Leader]);
+}
+
+/// The batch that a world asks about at once fits into the limits that a plugin has by default, the
+/// whole matrix both ways included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_a_world_fits_the_default_limits() {
+    const BATCH: usize = 8192;
+    let rules = Loads::new().rules("hostile-rules", PluginOptions::default()).await;
+    let now = lives(BATCH);
+    let after = rules.tick(&now, 0.25, 1).await.unwrap();
+    assert_eq!(after.traits, now.traits);
+    assert_eq!(after.ages[BATCH - 1], 8191.0 / 128.0 + 0.25);
+    assert_eq!(rules.first_traits("fox", BATCH as u32, 1).await.unwrap().len(), BATCH * WIDTH);
+    assert_eq!(rules.meet(&encounters(BATCH), 1.0, 1).await.unwrap().met.len(), BATCH);
+    assert_eq!(rules.wander(&bodies(BATCH), 1.0, 1).await.unwrap().0.len(), BATCH);
+    assert_eq!(rules.learn(&lessons(BATCH), 1.0, 1).await.unwrap().len(), BATCH);
+    let networks: Vec<u32> = (0..BATCH as u32).map(|agent| agent % 6).collect();
+    let crowd = People { influences: vec![1.0; BATCH], ..people(&networks) };
+    assert_eq!(rules.stand(&crowd).await.unwrap().standings[BATCH - 1], Standing::Marginal, "8191 is 1 modulo 6");
+    let many = Population {
+        count: BATCH as u32,
+        traits: vec![0.5; BATCH * WIDTH],
+        spirits: vec!["wolf".into(); BATCH],
+        generations: vec![1; BATCH],
+    };
+    let scores = rules.compatibility(&individual(0.25, WIDTH), &many).await.unwrap();
+    assert_eq!(scores, vec![0.75; BATCH]);
+}
+
+/// The hostile fixture in another version: its version is in the file as one text.
+fn edition_b() -> Vec<u8> {
+    let mut bytes = std::fs::read(fixture("hostile-rules")).unwrap();
+    let version = b"1.0.0-edition-a";
+    let found: Vec<usize> = (0..bytes.len() - version.len()).filter(|at| bytes[*at..].starts_with(version)).collect();
+    assert_eq!(found.len(), 1);
+    bytes[found[0] + version.len() - 1] = b'b';
+    bytes
+}
+
+/// Writes beside, then renames, as an operator should.
+fn put(bytes: &[u8], to: &std::path::Path) {
+    let partial = to.with_extension("partial");
+    std::fs::write(&partial, bytes).unwrap();
+    std::fs::rename(&partial, to).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_swap_by_file_and_come_back_from_the_archive() {
+    let folder = folder_of(&[("h.wasm", fixture("hostile-rules"))]);
+    let runtime = runtime_over(&folder).await;
+    let source = RulesOfPlugins::new(runtime.clone());
+    let before = source.current("hostile-rules").unwrap();
+    let archived = before.archive();
+    assert_eq!((archived.name.as_str(), archived.version.as_str()), ("hostile-rules", "1.0.0-edition-a"));
+    assert_eq!(archived.component, std::fs::read(fixture("hostile-rules")).unwrap());
+    // What still serves is not loaded again.
+    let draws = |rules: Arc<dyn Rules>| async move { rules.first_traits("fox", 1, 7).await.unwrap()[0] };
+    assert_eq!(source.revive(&archived).await.unwrap().about(), before.about());
+
+    put(&edition_b(), &folder.path().join("h.wasm"));
+    assert_eq!(runtime.refresh().await.loaded, ["h.wasm"]);
+    let now = source.current("hostile-rules").unwrap();
+    assert_eq!(now.about().label(), "hostile-rules@1.0.0-edition-b");
+    assert_ne!(now.about().digest, before.about().digest);
+    assert_eq!((draws(before.clone()).await, draws(now).await), (0.25, 0.75), "who holds the old version keeps it");
+
+    let about = before.about().clone();
+    drop(before);
+    let revived = source.revive(&archived).await.unwrap();
+    assert_eq!(revived.about(), &about);
+    assert_eq!(draws(revived.clone()).await, 0.25);
+    assert!(Arc::ptr_eq(&revived, &source.revive(&archived).await.unwrap()), "a revived version is held");
+    assert_eq!(source.known(), ["hostile-rules"]);
+    assert_eq!(source.current("hostile-rules").unwrap().about().label(), "hostile-rules@1.0.0-edition-b");
+
+    // An archive that does not hold what it says is refused, and named.
+    let mut forged = archived.clone();
+    forged.settings.push(("misbehave".into(), "tick-nan".into()));
+    forged.digest = [7; 32];
+    let error = source.revive(&forged).await.err().unwrap();
+    assert_eq!((error.rules.as_str(), error.call), ("hostile-rules@1.0.0-edition-a", "revive"));
+    assert_eq!(error.error.kind(), "contract");
+    forged.component.truncate(100);
+    assert_eq!(source.revive(&forged).await.err().unwrap().error.kind(), "internal");
+}
+
+/// The archive's settings decide, not those of now: they are part of the digest.
+#[tokio::test(flavor = "multi_thread")]
+async fn archived_rules_keep_their_settings() {
+    let before = Loads::new().rules("hostile-rules", tight("tick-error-internal")).await;
+    let archived = before.archive();
+    assert_eq!(archived.settings, [("misbehave".to_owned(), "tick-error-internal".to_owned())]);
+
+    let folder = folder_of(&[("h.wasm", fixture("hostile-rules"))]);
+    let source = RulesOfPlugins::new(runtime_over(&folder).await);
+    let now = source.current("hostile-rules").unwrap();
+    assert_ne!(now.about().digest, archived.digest);
+    assert_eq!(ask(&*now, "tick").await, Ok(()));
+    let revived = source.revive(&archived).await.unwrap();
+    assert_eq!(revived.about().digest, archived.digest);
+    assert_eq!(ask(&*revived, "tick").await.unwrap_err().error.kind(), "internal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_the_file_tells_traits_and_spirits() {
+    let report = corsac::check::check(&fixture("hostile-rules")).await.unwrap();
+    assert!(report.loads, "{}", report.text);
+    for part in [
+        "corsac:agents/society@0.1",
+        "16 personality, 12 physical, 16 abilities; with a society",
+        "spirits   fox, wolf",
+    ] {
+        assert!(report.text.contains(part), "{part} is not in\n{}", report.text);
+    }
+    let report = corsac::check::check(&fixture("plain-rules")).await.unwrap();
+    assert!(report.text.contains("1 personality, 1 physical, 0 abilities; without a society"), "{}", report.text);
+}
