@@ -199,8 +199,11 @@ async fn load(address: SocketAddr, agents: usize, rate: f64, seconds: f64, conne
             answer(&mut connection, task, &request, due, &seen).await?;
             if task == Task::Create {
                 // The oldest one that this load created, so that those of before stay to interact.
-                created.borrow_mut().push_back(format!("load-{number}"));
-                let oldest = (created.borrow().len() > connections).then(|| created.borrow_mut().pop_front()).flatten();
+                let oldest = {
+                    let mut created = created.borrow_mut();
+                    created.push_back(format!("load-{number}"));
+                    if created.len() > connections { created.pop_front() } else { None }
+                };
                 if let Some(id) = oldest {
                     let request = client::delete(&format!("/api/ecs/agents/{id}"));
                     answer(&mut connection, Task::Retire, &request, Instant::now(), &seen).await?;
