@@ -47,7 +47,7 @@ struct Arguments {
     bench: bool,
 }
 
-/// The load test's tasks by weight, and what keeps the population as it is.
+/// The load test's tasks by weight, in an order that repeats.
 const MIX: [Task; 8] =
     [Task::Status, Task::Create, Task::List, Task::Status, Task::Interact, Task::Create, Task::List, Task::Status];
 
@@ -182,7 +182,7 @@ async fn watch(host: &Host, seconds: f64) {
 /// One clock for all connections: who is free takes the next request that is due, or waits for it.
 async fn load(address: SocketAddr, agents: usize, rate: f64, seconds: f64, connections: usize) -> anyhow::Result<Seen> {
     let (seen, next) = (RefCell::new(Seen::default()), RefCell::new(0usize));
-    let created: RefCell<VecDeque<String>> = RefCell::default();
+    let created: RefCell<VecDeque<usize>> = RefCell::default();
     let count = (rate * seconds) as usize;
     let began = Instant::now();
     let client = async || {
@@ -195,17 +195,16 @@ async fn load(address: SocketAddr, agents: usize, rate: f64, seconds: f64, conne
             let due = began + Duration::from_secs_f64(number as f64 / rate);
             tokio::time::sleep_until(due.into()).await;
             let task = MIX[number % MIX.len()];
-            let request = request(task, number, agents);
-            answer(&mut connection, task, &request, due, &seen).await?;
+            answer(&mut connection, task, &request(task, number, agents), due, &seen).await?;
             if task == Task::Create {
                 // The oldest one that this load created, so that those of before stay to interact.
                 let oldest = {
                     let mut created = created.borrow_mut();
-                    created.push_back(format!("load-{number}"));
+                    created.push_back(number);
                     if created.len() > connections { created.pop_front() } else { None }
                 };
-                if let Some(id) = oldest {
-                    let request = client::delete(&format!("/api/ecs/agents/{id}"));
+                if let Some(oldest) = oldest {
+                    let request = request(Task::Retire, oldest, agents);
                     answer(&mut connection, Task::Retire, &request, Instant::now(), &seen).await?;
                 }
             }
@@ -221,9 +220,8 @@ fn request(task: Task, number: usize, agents: usize) -> Vec<u8> {
     match task {
         Task::Status => client::get("/api/ecs/status"),
         Task::Create => client::post("/api/ecs/agents", &born(&format!("load-{number}"), number).to_string()),
-        Task::List | Task::Retire => {
-            client::get(&format!("/api/ecs/agents?limit=50&offset={}", number * 7919 % agents.max(51)))
-        }
+        Task::List => client::get(&format!("/api/ecs/agents?limit=50&offset={}", number * 7919 % agents.max(51))),
+        Task::Retire => client::delete(&format!("/api/ecs/agents/load-{number}")),
         Task::Interact => {
             let (first, second) = (number * 104_729 % agents, (number * 7919 + 1) % agents);
             let second = if first == second { (second + 1) % agents } else { second };

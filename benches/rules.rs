@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use common::figures::{Sample, batches, head, row, short};
+use common::figures::{Effort, Sample, batches, head, row, short};
 use common::{Options, machine, plugins};
-use corsac::rules::{Bodies, Encounters, Individual, Lives, Population, Rules};
+use corsac::rules::{Rules, RulesError};
 use corsac::runtime::{InstancePolicy, TraitRules};
 use traits_classic::Classic;
 use traits_kit::{Society, TraitModel};
@@ -32,13 +32,6 @@ const WIDTH: usize = traits_kit::traits::WIDTH;
 struct Arguments {
     #[command(flatten)]
     options: Options,
-}
-
-/// How often a thing is done.
-#[derive(Clone, Copy)]
-struct Effort {
-    batches: usize,
-    calls: usize,
 }
 
 /// The same version twice, by how its instances live.
@@ -83,28 +76,24 @@ fn column(length: usize) -> Vec<f32> {
     (0..length).map(|place| (place * 7919 % 10_007) as f32 / 10_007.0).collect()
 }
 
+/// The same columns as the host's record, and as what makes the plugin's, which are used up.
+macro_rules! columns {
+    ($record:ident { $($column:ident: $value:expr),* $(,)? }) => {
+        (corsac::rules::$record { $($column: $value),* }, || traits_kit::$record { $($column: $value),* })
+    };
+}
+
 async fn tick(effort: Effort, components: &Components, count: usize) -> anyhow::Result<()> {
-    let (ages, energies, traits) = (column(count), column(count), column(count * WIDTH));
-    let lives = Lives { count: count as u32, ages: ages.clone(), energies: energies.clone(), traits: traits.clone() };
-    let owned = || traits_kit::Lives {
-        count: count as u32,
-        ages: ages.clone(),
-        energies: energies.clone(),
-        traits: traits.clone(),
-    };
-    let native =
-        batches(effort.batches, effort.calls, owned, async |lives| Classic::tick(lives, 0.01, 7).map_err(refused));
-    let native = native.await?;
-    let ask = async |rules: &TraitRules| {
-        batches(effort.batches, effort.calls, || (), async |()| Ok(rules.tick(&lives, 0.01, 7).await?)).await
-    };
-    print("tick", count, &native, &ask(&components.fresh).await?, &ask(&components.warm).await?);
-    Ok(())
+    let (traits, short) = (column(count * WIDTH), column(count));
+    let (lives, owned) =
+        columns!(Lives { count: count as u32, ages: short.clone(), energies: short.clone(), traits: traits.clone() });
+    let native = |lives| Classic::tick(lives, 0.01, 7);
+    compare(effort, components, ("tick", count), owned, native, async |rules| rules.tick(&lives, 0.01, 7).await).await
 }
 
 async fn wander(effort: Effort, components: &Components, count: usize) -> anyhow::Result<()> {
     let (traits, short) = (column(count * WIDTH), column(count));
-    let bodies = Bodies {
+    let (bodies, owned) = columns!(Bodies {
         count: count as u32,
         traits: traits.clone(),
         energies: short.clone(),
@@ -112,29 +101,15 @@ async fn wander(effort: Effort, components: &Components, count: usize) -> anyhow
         ys: short.clone(),
         velocity_xs: short.clone(),
         velocity_ys: short.clone(),
-    };
-    let owned = || traits_kit::Bodies {
-        count: count as u32,
-        traits: traits.clone(),
-        energies: short.clone(),
-        xs: short.clone(),
-        ys: short.clone(),
-        velocity_xs: short.clone(),
-        velocity_ys: short.clone(),
-    };
-    let native =
-        batches(effort.batches, effort.calls, owned, async |bodies| Classic::wander(bodies, 1.0, 7).map_err(refused));
-    let native = native.await?;
-    let ask = async |rules: &TraitRules| {
-        batches(effort.batches, effort.calls, || (), async |()| Ok(rules.wander(&bodies, 1.0, 7).await?)).await
-    };
-    print("wander", count, &native, &ask(&components.fresh).await?, &ask(&components.warm).await?);
-    Ok(())
+    });
+    let native = |bodies| Classic::wander(bodies, 1.0, 7);
+    compare(effort, components, ("wander", count), owned, native, async |rules| rules.wander(&bodies, 1.0, 7).await)
+        .await
 }
 
 async fn meet(effort: Effort, components: &Components, count: usize) -> anyhow::Result<()> {
     let (traits, short) = (column(count * WIDTH), column(count));
-    let pairs = Encounters {
+    let (pairs, owned) = columns!(Encounters {
         count: count as u32,
         first: traits.clone(),
         second: traits.clone(),
@@ -145,59 +120,40 @@ async fn meet(effort: Effort, components: &Components, count: usize) -> anyhow::
         trusts: short.clone(),
         familiarities: short.clone(),
         same_spirit: vec![false; count],
-    };
-    let owned = || traits_kit::Encounters {
-        count: count as u32,
-        first: traits.clone(),
-        second: traits.clone(),
-        first_energies: short.clone(),
-        second_energies: short.clone(),
-        distances: short.clone(),
-        strengths: short.clone(),
-        trusts: short.clone(),
-        familiarities: short.clone(),
-        same_spirit: vec![false; count],
-    };
-    let native =
-        batches(effort.batches, effort.calls, owned, async |pairs| Classic::meet(pairs, 1.0, 7).map_err(refused));
-    let native = native.await?;
-    let ask = async |rules: &TraitRules| {
-        batches(effort.batches, effort.calls, || (), async |()| Ok(rules.meet(&pairs, 1.0, 7).await?)).await
-    };
-    print("meet", count, &native, &ask(&components.fresh).await?, &ask(&components.warm).await?);
-    Ok(())
+    });
+    let native = |pairs| Classic::meet(pairs, 1.0, 7);
+    compare(effort, components, ("meet", count), owned, native, async |rules| rules.meet(&pairs, 1.0, 7).await).await
 }
 
 /// One against all: one call, whatever the count.
 async fn mates(effort: Effort, components: &Components, count: usize) -> anyhow::Result<()> {
-    let spirits = components.fresh.about().spirits.iter().cycle().take(count).cloned().collect();
-    let population =
-        Population { count: count as u32, traits: column(count * WIDTH), spirits, generations: vec![2; count] };
-    let one = Individual { traits: column(WIDTH), spirit: "fox".into(), generation: 1, mutations: 0 };
-    let owned = || {
-        let one = traits_kit::Individual {
-            traits: one.traits.clone(),
-            spirit: one.spirit.clone(),
-            generation: one.generation,
-            mutations: one.mutations,
-        };
-        let many = traits_kit::Population {
-            count: count as u32,
-            traits: population.traits.clone(),
-            spirits: population.spirits.clone(),
-            generations: population.generations.clone(),
-        };
-        (one, many)
-    };
-    let native = batches(effort.batches, effort.calls, owned, async |(one, many)| {
-        Classic::compatibility(one, many).map_err(refused)
+    let spirits: Vec<String> = components.fresh.about().spirits.iter().cycle().take(count).cloned().collect();
+    let (traits, own) = (column(count * WIDTH), column(WIDTH));
+    let (many, owned) = columns!(Population {
+        count: count as u32,
+        traits: traits.clone(),
+        spirits: spirits.clone(),
+        generations: vec![2; count],
     });
-    let native = native.await?;
-    let ask = async |rules: &TraitRules| {
-        let ask = async |()| Ok(rules.compatibility(&one, &population).await?);
-        batches(effort.batches, effort.calls, || (), ask).await
-    };
-    print("compatibility", count, &native, &ask(&components.fresh).await?, &ask(&components.warm).await?);
+    let (one, alone) = columns!(Individual { traits: own.clone(), spirit: "fox".into(), generation: 1, mutations: 0 });
+    let native = |(one, many)| Classic::compatibility(one, many);
+    let ask = async |rules: &TraitRules| rules.compatibility(&one, &many).await;
+    compare(effort, components, ("compatibility", count), || (alone(), owned()), native, ask).await
+}
+
+/// A line of the table: one call natively, with what `owned` makes, and of both components.
+async fn compare<I, N, A>(
+    effort: Effort,
+    components: &Components,
+    (call, count): (&str, usize),
+    owned: impl Fn() -> I,
+    native: impl Fn(I) -> Result<N, traits_kit::PluginError>,
+    ask: impl AsyncFn(&TraitRules) -> Result<A, RulesError>,
+) -> anyhow::Result<()> {
+    let Effort { batches: number, calls } = effort;
+    let native = batches(number, calls, owned, async |input| native(input).map_err(refused)).await?;
+    let component = async |rules| batches(number, calls, || (), async |()| Ok(ask(rules).await?)).await;
+    print(call, count, &native, &component(&components.fresh).await?, &component(&components.warm).await?);
     Ok(())
 }
 

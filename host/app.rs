@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{AccessError, Keyring};
 use crate::cache::Cache;
 use crate::config::{ConfigError, RetrievalMode, Settings, default_data_folder};
-use crate::ecs::{Ecs, World};
+use crate::ecs::Ecs;
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
@@ -112,8 +112,7 @@ pub struct App {
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
-    /// None where it is switched off; `ecs` is the same, for its end.
-    world: Option<Arc<dyn World>>,
+    /// None where it is switched off.
     ecs: Option<Arc<Ecs>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
@@ -172,7 +171,6 @@ impl App {
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
-            world: ecs.clone().map(|ecs| ecs as Arc<dyn World>),
             ecs,
             store,
             keyring,

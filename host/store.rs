@@ -1,5 +1,6 @@
-//! The durable truth: documents, roots and tasks, and the world of agents, behind traits. The embedded backend is SQLite, the
-//! shared one PostgreSQL; both pass the same `conformance` suite. The only module that speaks SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
+//! The durable truth: documents, roots and tasks, and the world of agents, behind traits. The embedded backend
+//! is SQLite, the shared one PostgreSQL; both pass the same `conformance` suite. The only module that speaks
+//! SQL. Knows nothing of the indexes that follow its change feed, of HTTP, or of plugins.
 
 /// What any backend must do, as tests over the trait.
 #[cfg(test)]

@@ -40,6 +40,13 @@ impl Sample {
     }
 }
 
+/// How often a thing is done.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub batches: usize,
+    pub calls: usize,
+}
+
 /// Time of one call in microseconds: the mean within each of `number` batches of `calls`. `prepare` makes
 /// one call's input, untimed; results are dropped untimed too.
 pub async fn batches<I, O>(

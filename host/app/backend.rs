@@ -34,7 +34,7 @@ impl Backend for App {
     }
 
     fn world(&self) -> Option<Arc<dyn World>> {
-        self.world.clone()
+        self.ecs.clone().map(|ecs| ecs as Arc<dyn World>)
     }
 
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {

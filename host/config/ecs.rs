@@ -49,7 +49,8 @@ impl EcsSettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("ecs.tick_ms", self.tick_ms, 10, 3_600_000)?;
         number("ecs.acceleration", self.acceleration, 0.1, 100.0)?;
-        number("ecs.seconds_per_year", self.seconds_per_year, 0.001, 1e9)?;
+        // Ages are 32-bit: a tick must be a ten-thousandth of a year or more, or a grown agent would not age by it.
+        number("ecs.seconds_per_year", self.seconds_per_year, 0.001, self.tick_ms as f32 * 10.0)?;
         number("ecs.spawn_radius", self.spawn_radius, 0.0, MAP_EDGE)?;
         within("ecs.snapshot_ticks", self.snapshot_ticks, 1, 1_000_000)?;
         within("ecs.max_agents", self.max_agents.into(), 1, 10_000_000)

@@ -123,6 +123,11 @@ fn wrong_values_are_named() {
         ("[ecs]\nacceleration = 200.0\n", &[], "ecs.acceleration is 200, but must be from 0.1 to 100"),
         ("[ecs]\nspawn_radius = nan\n", &[], "ecs.spawn_radius is NaN"),
         ("[ecs]\ntick_ms = 1\n", &[], "ecs.tick_ms is 1, but must be from 10"),
+        (
+            "[ecs]\nseconds_per_year = 31536000.0\n",
+            &[],
+            "ecs.seconds_per_year is 31536000, but must be from 0.001 to 10000",
+        ),
         ("[cache]\nother_ttl_seconds = 9000000000000000000\n", &[], "life time"),
     ] {
         let message = load_with_file(file, arguments).unwrap_err().to_string();

@@ -1,4 +1,5 @@
-//! The world's past: snapshots, going back to one, events again, and whether the past explains the present.
+//! The world's past: snapshots, going back to one, events again, the rules that decided, and whether the past
+//! explains the present.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,8 +10,8 @@ use super::journal::{Effect, unavailable};
 use super::record::{self, hexadecimal, rfc3339};
 use super::replay::Fold;
 use super::running::Running;
-use super::view::{EventView, ReplayView, SnapshotView, WorldError};
-use crate::store::SnapshotInfo;
+use super::view::{EventView, ReplayView, RulesView, SnapshotView, WorldError};
+use crate::store::{SnapshotInfo, StoredRules};
 
 /// Snapshots with a name, at most.
 const NAMED: usize = 20;
@@ -88,6 +89,20 @@ impl Running {
         let recorded: Result<Vec<_>, _> = stored.iter().map(record::from_store).collect();
         let recorded = recorded.map_err(|error| WorldError::Internal(error.to_string()))?;
         Ok(self.with(|state| recorded.iter().map(|recorded| record::to_view(recorded, state)).collect()))
+    }
+
+    /// Names and versions of all rules that ever decided here, the first first.
+    pub(super) async fn rules_used(&self) -> Result<Vec<RulesView>, WorldError> {
+        let deciding = self.book.rules().about().digest;
+        let used = self.shelf.store.rules_used().await.map_err(|error| unavailable(&error))?;
+        let view = |rules: StoredRules| RulesView {
+            current: rules.digest == deciding,
+            digest: hexadecimal(&rules.digest),
+            name: rules.name,
+            version: rules.version,
+            first_used: rfc3339(rules.first_used),
+        };
+        Ok(used.into_iter().map(view).collect())
     }
 
     /// The living world goes on meanwhile.

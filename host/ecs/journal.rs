@@ -52,13 +52,15 @@ pub(super) type Hold = Arc<dyn Any + Send + Sync>;
 
 /// The sequence of an event that is durable and applied.
 type Outcome = Result<u64, WorldError>;
+/// What is still to be told, and to whom.
+type Answers = Vec<(oneshot::Sender<Outcome>, Outcome)>;
 
 struct Entry {
     rules: RulesDigest,
     event: Event,
     effect: Effect,
     done: oneshot::Sender<Outcome>,
-    _hold: Hold,
+    hold: Hold,
 }
 
 #[derive(Clone)]
@@ -89,7 +91,7 @@ impl Journal {
         hold: Hold,
     ) -> Result<u64, WorldError> {
         let (done, outcome) = oneshot::channel();
-        let entry = Entry { rules, event, effect, done, _hold: hold };
+        let entry = Entry { rules, event, effect, done, hold };
         let gone = || WorldError::Unavailable("the world stops on this host; try again in a moment".into());
         self.entries.send(entry).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
@@ -116,7 +118,9 @@ impl Book {
             }
             return refuse(group, &unavailable(&error));
         }
-        let outcomes = self.apply(&recorded, group);
+        let (outcomes, holds) = self.apply(&recorded, group);
+        // Not while the state is locked: who promises a name locks the names first, then the state.
+        drop(holds);
         if self.feed.receiver_count() > 0 {
             let state = self.state.read();
             for recorded in &recorded {
@@ -150,9 +154,9 @@ impl Book {
         Ok((recorded, stored))
     }
 
-    fn apply(&self, recorded: &[Recorded], group: &mut Vec<Entry>) -> Vec<(oneshot::Sender<Outcome>, Outcome)> {
+    fn apply(&self, recorded: &[Recorded], group: &mut Vec<Entry>) -> (Answers, Vec<Hold>) {
         let mut state = self.state.write();
-        let mut outcomes = Vec::with_capacity(group.len());
+        let (mut outcomes, mut holds) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
         for (recorded, entry) in recorded.iter().zip(group.drain(..)) {
             let outcome = match entry.effect {
                 Effect::Told => take(&mut state, recorded),
@@ -171,8 +175,9 @@ impl Book {
                 }
             };
             outcomes.push((entry.done, outcome.map(|()| recorded.sequence)));
+            holds.push(entry.hold);
         }
-        outcomes
+        (outcomes, holds)
     }
 }
 

@@ -2,38 +2,37 @@
 
 use std::sync::Arc;
 
-use super::record;
+use tokio::task::JoinSet;
+
+use super::component::AgentNumber;
+use super::read::first;
 use super::running::Running;
 use super::view::{CompatibilityView, Mate, TraitAnalysis, WorldError};
 use crate::rules::{Individual, Population, Rules, RulesError, TraitNames};
 use crate::runtime::CallError;
 
-/// Candidates of one call, which must fit into a guest's memory: 18 MB of 44 traits.
-const CANDIDATES: usize = 100_000;
+/// Candidates of one call: with 44 traits 700 KB, which stay in a processor's cache all the way into the guest.
+const CANDIDATES: usize = 4096;
+/// Calls at once for one question: the other questions want instances of the rules, too.
+const AT_ONCE: usize = 4;
+
+type Score = (AgentNumber, f32);
 
 impl Running {
     /// Best first; only those that the agent may breed with, now.
     pub(super) async fn mates(self: &Arc<Self>, id: &str, most: u32) -> Result<Vec<Mate>, WorldError> {
-        let rules = self.book.rules();
         let (running, wanted) = (self.clone(), id.to_owned());
         // Looks at everybody: milliseconds that are not the executor's.
         let read = move || {
             running.with(|state| {
                 let number = state.find_living(&wanted)?;
-                let one = state.individual(number).ok_or(WorldError::NoAgent(wanted))?;
-                let candidates = state.candidates(number);
-                let many: Vec<Population> = candidates.chunks(CANDIDATES).map(|part| state.population(part)).collect();
-                Ok::<_, WorldError>((one, candidates, many, state.customs.breeding_threshold))
+                Ok::<_, WorldError>((number, state.candidates(number)))
             })
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (one, candidates, many, least) = read.map_err(|error| WorldError::Internal(error.to_string()))??;
-        let mut scored = Vec::with_capacity(candidates.len());
-        for (population, numbers) in many.iter().zip(candidates.chunks(CANDIDATES)) {
-            let scores = rules.compatibility(&one, population).await?;
-            scored.extend(numbers.iter().copied().zip(scores).filter(|(_, score)| *score >= least));
-        }
-        scored.sort_unstable_by(|(one, a), (two, b)| b.total_cmp(a).then(one.cmp(two)));
+        let (number, candidates) = read.map_err(|error| WorldError::Internal(error.to_string()))??;
+        let scored = self.score_all(number, candidates).await?;
+        let scored = first(scored, most as usize, |one, two| two.1.total_cmp(&one.1).then(one.0.cmp(&two.0)));
         Ok(self.with(|state| {
             let mate = |(number, score)| {
                 let view = state.view(number)?;
@@ -45,19 +44,65 @@ impl Running {
                     compatibility_score: score,
                 })
             };
-            scored.into_iter().filter_map(mate).take(most as usize).collect()
+            scored.into_iter().filter_map(mate).collect()
         }))
     }
 
+    /// Those that fit, in no order. Dropped, it asks no further.
+    async fn score_all(self: &Arc<Self>, one: AgentNumber, others: Vec<AgentNumber>) -> Result<Vec<Score>, WorldError> {
+        let parts = others.len().div_ceil(CANDIDATES);
+        let workers = tokio::runtime::Handle::current().metrics().num_workers().clamp(1, AT_ONCE);
+        let others: Arc<[AgentNumber]> = others.into();
+        let mut tasks = JoinSet::new();
+        for worker in 0..workers.min(parts) {
+            let (running, others) = (self.clone(), others.clone());
+            tasks.spawn(async move {
+                let mut fitting = Vec::new();
+                for part in others.chunks(CANDIDATES).skip(worker).step_by(workers) {
+                    running.score_some(one, part, &mut fitting).await?;
+                }
+                Ok::<_, WorldError>(fitting)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            all.extend(done.map_err(|error| WorldError::Internal(error.to_string()))??);
+        }
+        Ok(all)
+    }
+
+    async fn score_some(
+        &self,
+        one: AgentNumber,
+        others: &[AgentNumber],
+        fitting: &mut Vec<Score>,
+    ) -> Result<(), WorldError> {
+        // All of it in one look, for the next part's world may have other agents, traits and rules.
+        let (rules, individual, living, population, least) = self.with(|state| {
+            let gone = || WorldError::NoAgent(state.id(one).unwrap_or_else(|| one.0.to_string()));
+            let individual = state.individual(one).ok_or_else(gone)?;
+            let living: Vec<AgentNumber> = others.iter().copied().filter(|other| state.is_living(*other)).collect();
+            let population = state.population(&living);
+            Ok::<_, WorldError>((self.book.rules(), individual, living, population, state.customs.breeding_threshold))
+        })?;
+        if living.is_empty() {
+            return Ok(());
+        }
+        let scores = rules.compatibility(&individual, &population).await?;
+        fitting.extend(living.into_iter().zip(scores).filter(|(_, score)| *score >= least));
+        Ok(())
+    }
+
     pub(super) async fn compatibility(&self, first: &str, second: &str) -> Result<CompatibilityView, WorldError> {
-        let rules = self.book.rules();
-        let (one, two, obstacles, traits, customs) = self.with(|state| {
+        let (rules, one, two, obstacles, traits, customs) = self.with(|state| {
             let numbers = [state.find_living(first)?, state.find_living(second)?];
             let individual =
                 |at: usize, id: &str| state.individual(numbers[at]).ok_or_else(|| WorldError::NoAgent(id.to_owned()));
             let obstacles = state.obstacles(numbers[0], numbers[1]);
             let (traits, customs) = (state.traits.clone(), state.customs.clone());
-            Ok::<_, WorldError>((individual(0, first)?, individual(1, second)?, obstacles, traits, customs))
+            let (one, two) = (individual(0, first)?, individual(1, second)?);
+            // In the same look, for other rules may know other traits.
+            Ok::<_, WorldError>((self.book.rules(), one, two, obstacles, traits, customs))
         })?;
         let score = score(&one, &two, &*rules).await?;
         let level = customs.levels.iter().find(|level| score >= level.at_least);
@@ -79,20 +124,6 @@ impl Running {
             recommendation: advice,
             obstacles,
         })
-    }
-
-    /// Names and versions of all rules that ever decided here, the first first.
-    pub(super) async fn rules_used(&self) -> Result<Vec<super::view::RulesView>, WorldError> {
-        let deciding = self.book.rules().about().digest;
-        let used = self.shelf.store.rules_used().await.map_err(|error| super::journal::unavailable(&error))?;
-        let view = |rules: crate::store::StoredRules| super::view::RulesView {
-            current: rules.digest == deciding,
-            digest: record::hexadecimal(&rules.digest),
-            name: rules.name,
-            version: rules.version,
-            first_used: record::rfc3339(rules.first_used),
-        };
-        Ok(used.into_iter().map(view).collect())
     }
 }
 

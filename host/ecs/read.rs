@@ -10,9 +10,11 @@ mod map;
 /// Who had to do with whom.
 mod social;
 
+use std::cmp::Ordering;
 use std::mem::size_of;
 
 use super::component::*;
+use super::record::hexadecimal;
 use super::state::{Body, Departed, State};
 use super::view::*;
 use crate::rules::{Individual, InteractionKind, Outcome, Population, Standing};
@@ -33,11 +35,10 @@ impl State {
     pub fn status(&self) -> WorldStatus {
         let counted = self.counted();
         let label = |ruling: &super::state::Ruling| format!("{}@{}", ruling.name, ruling.version);
-        let hexadecimal = |ruling: &super::state::Ruling| blake3::Hash::from(ruling.digest).to_hex().to_string();
+        let digest = |ruling: &super::state::Ruling| hexadecimal(&ruling.digest);
         WorldStatus {
             status: if self.clock.paused { "paused" } else { "running" }.into(),
             entity_count: u64::from(self.agents.len()) + self.groups.len() as u64,
-            system_count: 8,
             agent_count: u64::from(self.agents.len()),
             mature_agents: counted.mature,
             tick: self.clock.tick,
@@ -45,7 +46,7 @@ impl State {
             acceleration: self.clock.acceleration,
             sequence: self.sequence,
             rules: self.rules.as_ref().map(label).unwrap_or_default(),
-            rules_digest: self.rules.as_ref().map(hexadecimal).unwrap_or_default(),
+            rules_digest: self.rules.as_ref().map(digest).unwrap_or_default(),
             bytes_per_agent: counted.bytes_per_agent,
             ..WorldStatus::default()
         }
@@ -119,7 +120,7 @@ impl State {
     }
 
     /// Living agents as columns, in the order of `numbers`; those that are gone are left out, so ask for
-    /// living ones. 100,000 agents of 44 traits are 18 MB and take some ten milliseconds.
+    /// living ones. 100,000 agents of 44 traits are 18 MB and take some ten milliseconds; ask for parts.
     pub fn population(&self, numbers: &[AgentNumber]) -> Population {
         let mut population = Population {
             count: 0,
@@ -189,6 +190,16 @@ fn departed_view(departed: &Departed) -> AgentView {
         active: false,
         generation: departed.generation,
     }
+}
+
+/// The first `count` of what comes in this order, without sorting the rest.
+pub(super) fn first<T>(mut all: Vec<T>, count: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    if count < all.len() {
+        all.select_nth_unstable_by(count, &order);
+        all.truncate(count);
+    }
+    all.sort_unstable_by(order);
+    all
 }
 
 /// What clients read for a kind.

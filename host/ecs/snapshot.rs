@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::component::*;
-use super::state::{Body, Clock, Departed, Group, Ruling, State};
+use super::state::{Body, Clock, Departed, Group, Ruling, State, Whole};
 use crate::rules::TraitNames;
 
 /// Of the format. Another one needs a reader for this one, for snapshots that are kept.
@@ -79,20 +79,7 @@ impl State {
         });
         buffer.put(&self.departed);
         buffer.put(&self.groups);
-        type Parts<'a> = (
-            &'a Agent,
-            &'a Traits,
-            &'a Lifecycle,
-            &'a Reproduction,
-            &'a Lineage,
-            &'a Position,
-            &'a Interactions,
-            &'a Social,
-            &'a Memory,
-            &'a Knowledge,
-            &'a Gender,
-        );
-        for parts in self.agents.query::<Parts>().iter() {
+        for parts in self.agents.query::<Whole>().iter() {
             buffer.put(&parts);
             if buffer.0.len() >= CHUNK {
                 sink(&buffer.0);

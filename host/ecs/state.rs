@@ -107,6 +107,21 @@ pub(super) struct Meeting {
 pub(super) type Body =
     (Agent, Traits, Lifecycle, Reproduction, Lineage, Position, Interactions, Social, Memory, Knowledge, Gender);
 
+/// A `Body` where it lies.
+pub(super) type Whole<'a> = (
+    &'a Agent,
+    &'a Traits,
+    &'a Lifecycle,
+    &'a Reproduction,
+    &'a Lineage,
+    &'a Position,
+    &'a Interactions,
+    &'a Social,
+    &'a Memory,
+    &'a Knowledge,
+    &'a Gender,
+);
+
 /// Why an event cannot have happened in this world. The state is as it was.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ApplyError {

@@ -16,7 +16,7 @@ static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy
 
 /// The scope that a method of a route wants; none: it is open to everyone, always.
 pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
-    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let reads = reads(method);
     match route {
         // Orchestrators have no keys; the API's description holds no data; what is nowhere holds nothing.
         "/healthz" | "/readyz" | "/openapi.json" | "unmatched" => None,
@@ -47,6 +47,10 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
     }
 }
 
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 /// Asks about the requests of one route.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -66,7 +70,7 @@ impl Guard {
 
     /// What is left of the caller's rate if it has one, or the answer that the request gets instead.
     pub(super) fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Allowance>, Box<Response>> {
-        let scope = if matches!(*method, Method::GET | Method::HEAD) { self.reading } else { self.writing };
+        let scope = if reads(method) { self.reading } else { self.writing };
         self.keyring.admit(presented(headers), scope).map_err(|refusal| {
             let (reason, response) = refused(refusal);
             self.metrics.refused(reason);

@@ -26,16 +26,23 @@ pub(super) mod space;
 /// What agents are made of.
 pub(super) mod traits;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::routing::{MethodRouter, delete, get, post};
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder};
 
 use crate::ecs::World;
+use crate::ecs::world::{Page, PageOf};
 use crate::http::Shared;
 use crate::http::problem::{Code, Problem};
+
+/// Sequences of events and numbers of snapshots: stores count with 63 bits.
+const MAX_NUMBER: u64 = i64::MAX as u64;
 
 /// Every path of the world with its handlers.
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
@@ -117,11 +124,8 @@ impl FromRequestParts<Arc<Shared>> for Awake {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let TheWorld(world) = TheWorld::from_request_parts(parts, shared).await?;
-        let condition = world.status().status;
-        match condition.as_str() {
-            "running" | "paused" => Ok(Self(world)),
-            _ => Err(Problem::new(Code::Unavailable, format!("the world is {condition}; try again in a second"))),
-        }
+        world.available()?;
+        Ok(Self(world))
     }
 }
 
@@ -136,6 +140,20 @@ impl<State: Send + Sync> FromRequestParts<State> for Pair {
             Ok(Path((first, second))) => Ok(Self(first, second)),
             Err(error) => Err(Problem::new(Code::NotFound, error.body_text().to_lowercase())),
         }
+    }
+}
+
+/// For the API's description: what an answer may be instead when the rules are asked for it.
+enum OfTheRules {}
+
+impl IntoResponses for OfTheRules {
+    fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
+        let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = |status: &str, description: &str| {
+            let response = ResponseBuilder::new().description(description).content("application/json", problem());
+            (status.to_owned(), response.build().into())
+        };
+        [response("502", "the rules failed"), response("504", "the rules took too long")].into()
     }
 }
 
@@ -157,8 +175,8 @@ fn next_link(uri: &Uri, field: &str, next: Option<u64>) -> HeaderMap {
     headers
 }
 
-/// Where the page after this one begins.
-fn after(offset: u64, shown: usize, total: u64) -> Option<u64> {
-    let next = offset + shown as u64;
-    (shown > 0 && next < total).then_some(next)
+/// A `link` to the page after this one, if there is one.
+fn next_page<T>(uri: &Uri, page: PageOf, found: &Page<T>) -> HeaderMap {
+    let next = page.offset + found.items.len() as u64;
+    next_link(uri, "offset", (!found.items.is_empty() && next < found.total).then_some(next))
 }

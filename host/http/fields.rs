@@ -3,10 +3,37 @@
 
 use crate::http::problem::Violation;
 
+/// Bytes of a query after trimming. Longer ones are documents, not queries.
+const MAX_QUERY: usize = 4096;
+const MAX_PLUGIN_NAME: usize = 64;
 const MAX_FILE_TYPES: usize = 32;
 const MAX_FILE_TYPE_LETTERS: usize = 16;
 const MAX_DIRECTORIES: usize = 64;
 const MAX_DIRECTORY_BYTES: usize = 512;
+
+/// What is looked for, trimmed: a strategy gets neither nothing nor too much.
+pub(super) fn query(given: Option<String>, violations: &mut Vec<Violation>) -> String {
+    let Some(text) = given else {
+        violations.push(Violation::new("query", "is missing"));
+        return String::new();
+    };
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        violations.push(Violation::new("query", "is empty"));
+    } else if trimmed.len() > MAX_QUERY {
+        violations
+            .push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
+    } else if trimmed.contains('\0') {
+        violations.push(Violation::new("query", "has a NUL character"));
+    }
+    if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
+}
+
+/// A strategy or a ranker can have this name, with or without its prefix.
+pub(super) fn is_plugin_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MAX_PLUGIN_NAME).contains(&name.len()) && name.bytes().all(plain)
+}
 
 /// Extensions: a leading dot goes, case goes, the rest must be `[a-z0-9_+-]{1,16}`.
 pub(super) fn file_types(given: Vec<String>, violations: &mut Vec<Violation>) -> Vec<String> {

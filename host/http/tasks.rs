@@ -18,7 +18,7 @@ use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::{Name, Shared};
 
 /// Between two signs of life on a quiet stream; below the idle limits of usual proxies.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(super) struct TaskList {
@@ -63,12 +63,19 @@ pub(super) async fn task(
         return Ok(response);
     }
     let states = shared.backend.watch_task(&id).await?;
-    let closing = shared.closing.clone();
-    let events = events(states).take_until(closing.cancelled_owned());
+    Ok(streamed(&shared, events(states)))
+}
+
+/// A stream as an answer; it ends when the server does.
+pub(super) fn streamed(
+    shared: &Shared,
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let events = events.take_until(shared.closing.clone().cancelled_owned());
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     // Asks proxies that buffer to let events through as they come.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// The client asks for a stream.

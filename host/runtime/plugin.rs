@@ -74,7 +74,7 @@ pub struct Plugin {
 
 /// What trait rules have beside what every plugin has.
 pub(super) struct RulesParts {
-    pub about: About,
+    pub about: Arc<About>,
     /// The file's bytes: a world keeps the rules that it was made with.
     pub component: Arc<[u8]>,
 }
@@ -126,7 +126,7 @@ impl Plugin {
 
     /// What trait rules said of themselves; none for other kinds.
     pub fn rules(&self) -> Option<&About> {
-        self.rules.as_ref().map(|rules| &rules.about)
+        self.rules.as_ref().map(|rules| &*rules.about)
     }
 
     pub(super) fn not_a(&self, kind: &str) -> CallError {

@@ -15,7 +15,6 @@ use async_trait::async_trait;
 
 use super::bindings::social_rules::exports::corsac::agents::society::Guest as SocietyGuest;
 use super::bindings::trait_rules::exports::corsac::plugin::trait_model::Guest as ModelGuest;
-use super::component::PluginKind;
 use super::error::CallError;
 use super::instance::Guest;
 use super::plugin::Plugin;
@@ -77,13 +76,14 @@ pub(super) async fn try_once(plugin: &Plugin) -> Result<(), CallError> {
 /// One version of a plugin as rules.
 pub struct TraitRules {
     plugin: Arc<Plugin>,
-    about: About,
+    /// Shared: a world looks for newer rules in every tick, and a catalogue is large.
+    about: Arc<About>,
 }
 
 impl TraitRules {
     /// None for a plugin of another kind.
     pub fn of(plugin: Arc<Plugin>) -> Option<Self> {
-        let about = plugin.rules().filter(|_| plugin.kind == PluginKind::TraitRules)?.clone();
+        let about = plugin.rules.as_ref()?.about.clone();
         Some(Self { plugin, about })
     }
 
@@ -200,7 +200,7 @@ impl Rules for TraitRules {
     }
 
     fn archive(&self) -> ArchivedRules {
-        let About { name, version, digest, .. } = &self.about;
+        let About { name, version, digest, .. } = &*self.about;
         ArchivedRules {
             digest: *digest,
             name: name.clone(),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, wait_for};
+use crate::support::client::{Client, results, wait_for};
 use crate::support::server::{Local, Process, data_folder, plugins};
 use crate::support::tree::Tree;
 
@@ -250,4 +250,31 @@ async fn a_snapshot_brings_the_world_back_and_the_stream_tells_of_it() {
     }
     let told = |kind: &str| text.matches(&format!("event: {kind}\n")).count();
     assert_eq!((told("genesis"), told("created"), told("restored")), (1, 2, 1), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_an_agent_is_ranked_by_its_traits() {
+    let tree = Tree::of(&[
+        ("short.txt", "the quick brown fox\n"),
+        ("deep/down/below/long.txt", &"the quick brown fox jumps over the lazy dog and goes on\n".repeat(20)),
+    ]);
+    // Always the same traits.
+    let server = Local::start(&tree, |settings| settings.ecs.seed = Some(7)).await;
+    create(&server, json!({"agent_id": "reader-1"})).await;
+    let agent = agent(&server, "reader-1").await;
+    let ask = |id: Option<&str>| json!({"query": "quick fox", "ranker": "rank-persona", "explain": true, "agent": id});
+    let explained = |answer: &Value| answer["results"][0]["explain"]["ranker"].as_str().unwrap().to_owned();
+
+    let nobody = server.found("hybrid", json!({"query": "quick fox", "ranker": "rank-persona", "explain": true})).await;
+    assert!(explained(&nobody).contains("no agent"), "{nobody}");
+    let answer = server.found("hybrid", ask(Some("reader-1"))).await;
+    assert_eq!(answer["agent"], "reader-1");
+    // What its own traits say: curious agents gain by depth, the others lose.
+    let curious = agent["personality"]["curiosity"].as_f64().unwrap() > 0.5;
+    let deep =
+        results(&answer).iter().find(|result| result["file_path"].as_str().unwrap().ends_with("long.txt")).unwrap();
+    let line = deep["explain"]["ranker"].as_str().unwrap();
+    let said: f64 = line.split("curiosity ").nth(1).unwrap().split([',', ')']).next().unwrap().parse().unwrap();
+    assert_eq!(said > 0.0, curious, "{line}");
+    assert_eq!(server.search("hybrid", ask(Some("nobody"))).await.violated(), ["agent"]);
 }

@@ -2,6 +2,7 @@
 //! short text an agent, about a hundred bytes.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::ecs::view::AgentView;
 
@@ -43,6 +44,12 @@ impl Directory {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
         self.agents.keys().map(AsRef::as_ref)
+    }
+
+    /// Ids after one, in their order, at most `limit`.
+    pub(super) fn after(&self, id: &str, limit: usize) -> Vec<String> {
+        let after = self.agents.range::<str, _>((Bound::Excluded(id), Bound::Unbounded));
+        after.take(limit).map(|(id, _)| id.to_string()).collect()
     }
 
     /// Those whose id or name is `query` (true), then those of which id, name or spirit contains it (false),
@@ -119,6 +126,8 @@ mod tests {
         let mut directory = directory();
         assert!(directory.remove("ember") && !directory.remove("ember"));
         assert_eq!(directory.find("wolf", 10), []);
+        assert_eq!(directory.after("", 2), ["a-9", "fox-2"]);
+        assert_eq!(directory.after("fox-2", 2), ["otter-1"]);
         assert_eq!((directory.len(), directory.digest("fox-2"), directory.digest("ember")), (3, Some(7), None));
     }
 }

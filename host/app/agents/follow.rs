@@ -1,6 +1,7 @@
-//! From the world to the index: compares both once, then looks again at the agents that events name.
-//! Nothing is remembered of how far it was; a comparison costs seconds and is right whatever happened
-//! meanwhile, also after a world that was restored. Blocking work runs on threads made for it.
+//! From the world to the index: compares both once, then looks again at the agents that events name, and in
+//! turn at all others while time passes. Nothing is remembered of how far it was; a comparison costs seconds
+//! and is right whatever happened meanwhile, also after a world that was restored. Blocking work runs on
+//! threads made for it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,10 +28,9 @@ const PAGE: usize = 2000;
 const PAGES_A_COMMIT: usize = 8;
 /// After the world was away, or the index failed.
 const RETRY: Duration = Duration::from_secs(1);
-/// Traits drift from tick to tick, which no event tells.
-const REFRESH: Duration = Duration::from_secs(600);
-/// Between two counts, at least: ticks do not tell who died in them.
-const RECOUNT: Duration = Duration::from_secs(5);
+/// Between two looks at what ticks do not tell, at least: who died, and whose traits drifted. Each takes one
+/// page, so that a large world costs no more than a small one; it only comes round later.
+const REVIEW: Duration = Duration::from_secs(5);
 
 /// Why following stopped for a moment.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +67,17 @@ pub(super) struct Follower {
     spirits: Spirits,
     /// Of the document that was written last.
     sequence: u64,
+    /// The agent up to which the directory was reviewed.
+    reviewed: String,
+    /// Agents that were not reviewed since the last tick.
+    unreviewed: usize,
 }
 
 impl Follower {
     pub(super) fn new(world: Arc<dyn World>, index: Arc<Index>, directory: Arc<RwLock<Directory>>) -> Self {
         let sequence = index.applied();
-        Self { world, index, directory, spirits: Spirits::default(), sequence }
+        let spirits = Spirits::default();
+        Self { world, index, directory, spirits, sequence, reviewed: String::new(), unreviewed: 0 }
     }
 
     pub(super) async fn run(self, closing: CancellationToken) {
@@ -108,37 +113,38 @@ impl Follower {
             Err(error) => return (Some(self), Err(error.into())),
         };
         let mut source = Events { events, last: None };
-        let (mut follower, mut compared) = match self.blocking(Self::compare).await {
-            (Some(follower), Ok(())) => (follower, Instant::now()),
+        let mut follower = match self.blocking(Self::compare).await {
+            (Some(follower), Ok(())) => follower,
             ended => return ended,
         };
-        let mut recounted = Instant::now();
+        let mut reviewed = Instant::now();
         loop {
+            // Also when no tick follows: a clock that was stopped leaves what its last ticks did.
+            let due = (follower.unreviewed > 0).then(|| reviewed + REVIEW);
             let batch = tokio::select! {
                 () = closing.cancelled() => return (Some(follower), Ok(())),
-                batch = source.batch() => batch,
+                batch = source.batch(due) => batch,
             };
             let batch = match batch {
                 Ok(Some(batch)) => batch,
                 Ok(None) => return (Some(follower), Ok(())),
                 Err(error) => return (Some(follower), Err(error)),
             };
-            let all = batch.all || compared.elapsed() >= REFRESH;
-            let recount = batch.ticked && recounted.elapsed() >= RECOUNT;
-            let ids: Vec<String> = batch.agents.into_iter().collect();
+            if batch.ticked {
+                follower.unreviewed = follower.directory.read().len();
+            }
+            let Batch { agents, all, .. } = batch;
+            let review = follower.unreviewed > 0 && reviewed.elapsed() >= REVIEW;
             let result = match all {
                 true => follower.blocking(Self::compare).await,
-                false => follower.blocking(move |follower| follower.look_at(&ids, recount)).await,
+                false => follower.blocking(move |follower| follower.look_at(agents, review)).await,
             };
             match result {
                 (Some(back), Ok(())) => follower = back,
                 ended => return ended,
             }
-            if all {
-                compared = Instant::now();
-            }
-            if all || recount {
-                recounted = Instant::now();
+            if all || review {
+                reviewed = Instant::now();
             }
         }
     }
@@ -162,6 +168,7 @@ impl Follower {
         let began = Instant::now();
         self.check()?;
         self.spirits = Spirits::of(self.world.catalogue());
+        self.unreviewed = 0;
         let known = self.indexed()?;
         let (mut seen, mut written) = (HashSet::new(), 0);
         let filter = AgentFilter { active_only: true, ..AgentFilter::default() };
@@ -229,7 +236,7 @@ impl Follower {
     }
 
     /// Those in the directory that have died, if there are more in it than live. While births wait to be
-    /// followed they hide deaths, until the next count.
+    /// followed they hide deaths, until the next review.
     fn departed(&self) -> Vec<String> {
         let ids: Vec<String> = {
             let directory = self.directory.read();
@@ -247,11 +254,26 @@ impl Follower {
         departed
     }
 
-    /// Looks again at a few agents, and with `recount` for those that died; not visible until the commit at
-    /// its end.
-    fn look_at(&mut self, ids: &[String], recount: bool) -> Result<(), FollowError> {
-        let departed = if recount { self.departed() } else { vec![] };
-        let ids = [ids, &departed].concat();
+    /// The agents whose turn it is.
+    fn next_page(&mut self) -> Vec<String> {
+        let directory = self.directory.read();
+        let page = directory.after(&self.reviewed, PAGE);
+        // Fewer when agents have left meanwhile: none are owed that are not there.
+        self.unreviewed = self.unreviewed.saturating_sub(page.len()).min(directory.len());
+        drop(directory);
+        // A short page is the last one.
+        self.reviewed = page.last().filter(|_| page.len() == PAGE).cloned().unwrap_or_default();
+        page
+    }
+
+    /// Looks again at a few agents, and with `review` at what ticks did; not visible until the commit at its
+    /// end.
+    fn look_at(&mut self, mut ids: HashSet<String>, review: bool) -> Result<(), FollowError> {
+        if review {
+            ids.extend(self.departed());
+            ids.extend(self.next_page());
+        }
+        let ids: Vec<String> = ids.into_iter().collect();
         for ids in ids.chunks(PAGE) {
             let directory = self.directory.read();
             let known = ids.iter().filter_map(|id| Some((id.clone(), directory.digest(id)?))).collect();
@@ -287,8 +309,9 @@ impl Follower {
         let texts: Vec<(AgentView, String, u64)> = agents
             .into_par_iter()
             .filter_map(|agent| {
-                // One that has just left is told by an event.
-                let detail: AgentDetail = world.agent(&agent.agent_id).ok()?;
+                // One that has just left is told by an event, or by the next review. Of it the world keeps only
+                // a name.
+                let detail: AgentDetail = world.agent(&agent.agent_id).ok().filter(|detail| detail.agent.active)?;
                 let content = profile::content(&detail, spirits);
                 let digest = profile::digest(&agent.name, &content);
                 Some((agent, content, digest))
@@ -326,11 +349,18 @@ struct Events {
 }
 
 impl Events {
-    /// Waits for the first event, then for what comes within `BATCH`. None: they ended. Cancel safe as long as
-    /// nobody goes on after it.
-    async fn batch(&mut self) -> Result<Option<Batch>, FollowError> {
+    /// Waits for the first event, until `due`, then for what comes within `BATCH`. None: they ended. Cancel safe
+    /// as long as nobody goes on after it.
+    async fn batch(&mut self, due: Option<Instant>) -> Result<Option<Batch>, FollowError> {
         let mut batch = Batch::default();
-        let Some(first) = self.events.next().await else { return Ok(None) };
+        let first = match due {
+            None => self.events.next().await,
+            Some(due) => match tokio::time::timeout_at(due.into(), self.events.next()).await {
+                Ok(first) => first,
+                Err(_) => return Ok(Some(batch)),
+            },
+        };
+        let Some(first) = first else { return Ok(None) };
         self.take(first, &mut batch)?;
         let until = tokio::time::sleep(BATCH);
         tokio::pin!(until);

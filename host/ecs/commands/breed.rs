@@ -1,5 +1,7 @@
 //! A child of two agents. Whether they may is the state's and the rules' word, what it becomes the rules'.
 
+use std::sync::Arc;
+
 use super::{between, check_id, living, number_of, view_of, wrong_length};
 use crate::ecs::component::{AgentNumber, MAP_EDGE, Position, UNSPECIFIED};
 use crate::ecs::event::{Birth, Event};
@@ -39,7 +41,6 @@ impl Running {
         let [first_style, second_style] = parents.styles;
         let style = if seed & 1 == 0 { first_style } else { second_style };
         let names = self.names_for(&spirit, &style, generation, 1, number_of([child]), &*rules).await?;
-        // Kept until the name is the state's.
         let promised = self.name(child, &spirit, &mut names.as_slice(), &names)?;
         self.check_room()?;
         let near = |axis: &str, middle: f32| {
@@ -60,7 +61,8 @@ impl Running {
         };
         let view = view_of(&birth);
         let event = Event::Bred { parents: parents.numbers, births: vec![birth] };
-        self.tell(rules.about().digest, event, turn).await?;
+        // The name is held until it is the state's, even if the caller goes meanwhile.
+        self.tell(rules.about().digest, event, Arc::new((turn, promised))).await?;
         Ok(view)
     }
 

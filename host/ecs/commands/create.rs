@@ -2,6 +2,7 @@
 //! the world's seed and their ids. The same ids in a world of the same seed and rules become the same agents.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::{check_id, invalid, number_of, view_of, wrong_length};
 use crate::ecs::commands::between;
@@ -29,12 +30,12 @@ impl Running {
         let turn = self.turn(wanted.iter().map(|agent| agent.agent_id.as_str())).await;
         let rules = self.book.rules();
         let mut births = self.check(&wanted, rules.about(), many)?;
-        // Kept until the names are the state's.
-        let _promised = self.give_names(&wanted, &mut births, &*rules, many).await?;
+        let promised = self.give_names(&wanted, &mut births, &*rules, many).await?;
         self.check_room()?;
         self.give_traits(&mut births, &*rules).await?;
         let views = births.iter().map(view_of).collect();
-        self.tell(rules.about().digest, Event::Created { births }, turn).await?;
+        // The names are held until they are the state's, even if the caller goes meanwhile.
+        self.tell(rules.about().digest, Event::Created { births }, Arc::new((turn, promised))).await?;
         Ok(views)
     }
 

@@ -1,7 +1,7 @@
 //! What agents do one by one and with each other: go somewhere, meet, talk, leave.
 
 use super::{invalid, living};
-use crate::ecs::component::{AgentNumber, Interactions, MAP_EDGE, Position};
+use crate::ecs::component::{Agent, AgentNumber, Interactions, MAP_EDGE, Position};
 use crate::ecs::event::Event;
 use crate::ecs::read::outcome_word;
 use crate::ecs::record;
@@ -135,7 +135,7 @@ fn at(state: &State, number: AgentNumber, id: &str) -> Result<[f32; 2], WorldErr
 }
 
 fn name(state: &State, number: AgentNumber) -> String {
-    state.view(number).map(|view| view.name).unwrap_or_default()
+    state.part::<Agent>(number).map(|agent| agent.name.to_string()).unwrap_or_default()
 }
 
 /// On the straight way, `distance` before its end; where it is when it is as near already.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{State, agent_view, departed_view, stage_word, standing_word};
 use crate::ecs::component::*;
-use crate::ecs::state::Departed;
+use crate::ecs::state::{Departed, Whole};
 use crate::ecs::view::*;
 use crate::ecs::world::{AgentFilter, Page, PageOf};
 
@@ -69,20 +69,7 @@ impl State {
         }
         let missing = || WorldError::NoAgent(id.to_owned());
         let entity = self.entity(number).ok_or_else(missing)?;
-        type Parts<'a> = (
-            &'a Agent,
-            &'a Traits,
-            &'a Lifecycle,
-            &'a Reproduction,
-            &'a Lineage,
-            &'a Position,
-            &'a Interactions,
-            &'a Social,
-            &'a Memory,
-            &'a Knowledge,
-            &'a Gender,
-        );
-        let mut found = self.agents.query_one::<Parts>(entity);
+        let mut found = self.agents.query_one::<Whole>(entity);
         let (agent, traits, life, reproduction, lineage, position, own, social, memory, knowledge, gender) =
             found.get().map_err(|_| missing())?;
         let [personality, physical, abilities] = self.groups_of_traits(&traits.values);

@@ -129,8 +129,8 @@ impl State {
     pub fn candidates(&self, of: AgentNumber) -> Vec<AgentNumber> {
         let own = (of, self.parents(of));
         let fits = |agent: &Agent, life: &Lifecycle, reproduction: &Reproduction, lineage: &Lineage| {
-            agent.number != of
-                && self.may_reproduce(life, reproduction)
+            self.may_reproduce(life, reproduction)
+                && agent.number != of
                 && kinship(own, (agent.number, lineage.parents))
                     .is_none_or(|kinship| self.customs.allowed_kin.contains(&kinship))
         };

@@ -1,6 +1,6 @@
 //! Who is where.
 
-use super::State;
+use super::{State, first};
 use crate::ecs::component::*;
 use crate::ecs::view::*;
 use crate::ecs::world::{Page, PageOf};
@@ -47,12 +47,7 @@ impl State {
         }
         let order =
             |one: &(f32, AgentNumber, _), two: &(f32, AgentNumber, _)| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1));
-        let limit = limit as usize;
-        if limit < near.len() {
-            near.select_nth_unstable_by(limit, order);
-            near.truncate(limit);
-        }
-        near.sort_unstable_by(order);
+        let near = first(near, limit as usize, order);
         let view = self.agents.view::<(&Agent, &Position)>();
         let neighbour = |(squared, _, entity): (f32, AgentNumber, hecs::Entity)| {
             let (agent, position) = view.get(entity)?;

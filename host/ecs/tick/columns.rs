@@ -85,6 +85,15 @@ impl Columns {
         self.traits.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
     }
 
+    /// Traits of many agents, row by row as rules read them.
+    pub(super) fn traits_of_all(&self, rows: impl Iterator<Item = usize>) -> Vec<f32> {
+        let mut traits = Vec::with_capacity(rows.size_hint().1.unwrap_or_default() * self.width);
+        for row in rows {
+            traits.extend_from_slice(self.traits_of(row));
+        }
+        traits
+    }
+
     /// Batches of rows, numbered.
     pub(super) fn batches(&self) -> impl Iterator<Item = (u32, Range<usize>)> + use<> {
         batches(self.count())

@@ -27,7 +27,9 @@ pub(super) async fn plan(state: &RwLock<State>, world: &Columns, calls: &mut Cal
         let people = world.people(rows.clone());
         let seed = calls.seed(System::Groups, batch);
         if let Some(found) = calls.ask(System::Groups, batch, calls.rules().gather(&people, seed)).await {
-            parts[rows].copy_from_slice(&found);
+            for (part, found) in parts[rows].iter_mut().zip(found) {
+                *part = found;
+            }
         }
     }
     form(&state.read(), world, &parts)

@@ -8,7 +8,7 @@ use super::super::state::{Meeting, State};
 use super::draw::Draw;
 use super::grid::Grid;
 use super::{Calls, Columns, MOST_PAIRS, TickSummary, columns};
-use crate::rules::{Bond, Encounters};
+use crate::rules::{Bond, Encounters, EncountersAfter};
 
 /// In the order in which they were drawn.
 #[derive(Default)]
@@ -47,34 +47,43 @@ pub(super) async fn plan(state: &RwLock<State>, world: &Columns, calls: &mut Cal
         let seed = calls.seed(System::Interaction, batch);
         let call = calls.rules().meet(&now, step, seed);
         let Some(after) = calls.ask(System::Interaction, batch, call).await else { continue };
-        for (at, [first, second]) in pairs.iter().enumerate().filter(|(at, _)| after.met[*at]) {
-            meetings.push(Meeting {
-                first: world.numbers[*first],
-                second: world.numbers[*second],
-                kind: after.kinds[at],
-                outcome: after.outcomes[at],
-                impact: after.impacts[at],
-                after: Bond {
-                    strength: after.strengths[at],
-                    trust: after.trusts[at],
-                    familiarity: after.familiarities[at],
-                },
-                energy_costs: [after.first_costs[at], after.second_costs[at]],
-                importance: after.importances[at],
-                emotion: after.emotions[at],
-            });
-        }
+        let met = pairs.iter().enumerate();
+        meetings.extend(met.filter_map(|(at, pair)| meeting(&after, at, pair.map(|row| world.numbers[row]))));
     }
     Effect(meetings)
 }
 
+/// None: they passed each other by, or the answer does not go that far.
+fn meeting(after: &EncountersAfter, at: usize, [first, second]: [AgentNumber; 2]) -> Option<Meeting> {
+    if !*after.met.get(at)? {
+        return None;
+    }
+    let of = |column: &[f32]| column.get(at).copied();
+    Some(Meeting {
+        first,
+        second,
+        kind: *after.kinds.get(at)?,
+        outcome: *after.outcomes.get(at)?,
+        impact: of(&after.impacts)?,
+        after: Bond {
+            strength: of(&after.strengths)?,
+            trust: of(&after.trusts)?,
+            familiarity: of(&after.familiarities)?,
+        },
+        energy_costs: [of(&after.first_costs)?, of(&after.second_costs)?],
+        importance: of(&after.importances)?,
+        emotion: of(&after.emotions)?,
+    })
+}
+
 fn encounters(state: &State, world: &Columns, pairs: &[[usize; 2]]) -> Encounters {
-    let mut now = Encounters { count: pairs.len() as u32, ..Encounters::default() };
-    now.first.reserve(pairs.len() * world.width);
-    now.second.reserve(pairs.len() * world.width);
+    let mut now = Encounters {
+        count: pairs.len() as u32,
+        first: world.traits_of_all(pairs.iter().map(|pair| pair[0])),
+        second: world.traits_of_all(pairs.iter().map(|pair| pair[1])),
+        ..Encounters::default()
+    };
     for [first, second] in pairs.iter().copied() {
-        now.first.extend_from_slice(world.traits_of(first));
-        now.second.extend_from_slice(world.traits_of(second));
         now.first_energies.push(world.energies[first]);
         now.second_energies.push(world.energies[second]);
         now.distances.push(world.distance(first, second));

@@ -37,8 +37,7 @@ pub(super) async fn plan(state: &RwLock<State>, world: &Columns, calls: &mut Cal
     for (batch, turns) in columns::batches(lessons.len()) {
         let asked = &lessons[turns.clone()];
         let rows = |agent: &dyn Fn(&Lesson) -> AgentNumber| -> Vec<f32> {
-            let rows = asked.iter().filter_map(|lesson| world.row(agent(lesson)));
-            rows.flat_map(|row| world.traits_of(row)).copied().collect()
+            world.traits_of_all(asked.iter().filter_map(|lesson| world.row(agent(lesson))))
         };
         let now = Lessons {
             count: asked.len() as u32,

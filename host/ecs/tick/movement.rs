@@ -8,8 +8,7 @@ use super::columns::{self, apart};
 use super::{Calls, Columns};
 use crate::rules::Bodies;
 
-/// Place and velocity by row; empty where nobody moves.
-#[derive(Default)]
+/// Place and velocity by row.
 pub(super) struct Effect(Vec<([f32; 2], [f32; 2])>);
 
 pub(super) async fn plan(world: &Columns, calls: &mut Calls<'_>, step: f32, society: bool) -> Effect {
@@ -29,7 +28,7 @@ pub(super) async fn plan(world: &Columns, calls: &mut Calls<'_>, step: f32, soci
         let column = |value: &dyn Fn(usize) -> f32| rows.iter().map(|row| value(*row)).collect::<Vec<f32>>();
         let now = Bodies {
             count: rows.len() as u32,
-            traits: rows.iter().flat_map(|row| world.traits_of(*row)).copied().collect(),
+            traits: world.traits_of_all(rows.iter().copied()),
             energies: column(&|row| world.energies[row]),
             xs: column(&|row| world.positions[row].at[0]),
             ys: column(&|row| world.positions[row].at[1]),

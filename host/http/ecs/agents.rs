@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::checks::{self, Checks};
 use super::parameters::Parameters;
-use super::{Awake, TheWorld, after, next_link};
+use super::{Awake, OfTheRules, TheWorld, next_page};
 use crate::ecs::component::{GENDER_EXPRESSIONS, GENDER_IDENTITIES};
 use crate::ecs::view::{AgentDetail, AgentView, NewAgent};
 use crate::ecs::world::AgentFilter;
@@ -61,7 +61,7 @@ pub(in crate::http) async fn list(Awake(world): Awake, uri: Uri) -> Result<(Head
     };
     parameters.done()?;
     let found = world.agents(&filter, page);
-    let link = next_link(&uri, "offset", after(page.offset, found.items.len(), found.total));
+    let link = next_page(&uri, page, &found);
     let list = AgentList { agents: found.items, total: found.total, offset: page.offset, limit: page.limit };
     Ok((link, Json(list)))
 }
@@ -89,8 +89,7 @@ pub(in crate::http) async fn agent(TheWorld(world): TheWorld, Name(id): Name) ->
     responses(
         (status = 200, body = AgentView, description = "durable", headers(("location" = String, description = "path of the agent"))),
         (status = 409, body = ProblemDocument, description = "the id or the name is taken"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn create(TheWorld(world): TheWorld, request: Request) -> Result<Response, Problem> {
@@ -146,8 +145,7 @@ pub(in crate::http) struct Created {
     responses(
         (status = 200, body = Created, description = "durable"),
         (status = 409, body = ProblemDocument, description = "an id or a name is taken"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn create_many(
@@ -220,8 +218,7 @@ pub(in crate::http) struct OffspringBody {
     responses(
         (status = 200, body = AgentView, description = "durable", headers(("location" = String, description = "path of the child"))),
         (status = 409, body = ProblemDocument, description = "the id is taken, or the two may not breed now; the detail says why"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn breed(TheWorld(world): TheWorld, request: Request) -> Result<Response, Problem> {

@@ -37,9 +37,7 @@ pub(super) async fn read<T: DeserializeOwned + Default>(
     request: Request,
     fields: &[&str],
 ) -> Result<(T, Checks), Problem> {
-    let body = body::read_json(request, body::SMALL).await?;
-    let (value, violations) = body::parse(&body, fields)?;
-    Ok((value, Checks(violations)))
+    parse(&body::read_json(request, body::SMALL).await?, fields)
 }
 
 /// The same for a body that may be left out, or be `null`.
@@ -54,7 +52,11 @@ pub(super) async fn read_if_any<T: DeserializeOwned + Default>(
     if body.trim_ascii() == b"null" {
         return Ok((T::default(), Checks(vec![])));
     }
-    let (value, violations) = body::parse(&body, fields)?;
+    parse(&body, fields)
+}
+
+fn parse<T: DeserializeOwned + Default>(body: &[u8], fields: &[&str]) -> Result<(T, Checks), Problem> {
+    let (value, violations) = body::parse(body, fields)?;
     Ok((value, Checks(violations)))
 }
 

@@ -1,26 +1,22 @@
 //! What happened in the world: a page of events, or a stream that goes on.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Uri};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, Uri};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use super::{TheWorld, next_link};
+use super::{MAX_NUMBER, TheWorld, next_link};
 use crate::ecs::view::EventView;
 use crate::http::Shared;
 use crate::http::problem::{Problem, Violation};
-use crate::http::tasks::{HEARTBEAT, wants_events};
-
-/// Stores count with 63 bits.
-const MAX_SEQUENCE: u64 = i64::MAX as u64;
+use crate::http::tasks::{streamed, wants_events};
 
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct EventList {
@@ -58,7 +54,7 @@ pub(in crate::http) async fn events(
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri, &["after", "limit"]);
     let given = parameters.text("after").is_some();
-    let after = parameters.number("after", 0, 0, MAX_SEQUENCE);
+    let after = parameters.number("after", 0, 0, MAX_NUMBER);
     let limit = parameters.number("limit", 100, 1, 1000);
     parameters.done()?;
     if !wants_events(&headers) {
@@ -70,17 +66,12 @@ pub(in crate::http) async fn events(
     }
     let resumed = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().trim()) {
         None | Some("") => None,
-        Some(id) => Some(id.parse().ok().filter(|sequence| *sequence <= MAX_SEQUENCE).ok_or_else(|| {
+        Some(id) => Some(id.parse().ok().filter(|sequence| *sequence <= MAX_NUMBER).ok_or_else(|| {
             Problem::invalid(vec![Violation::new("last-event-id", "is not the sequence of an event")])
         })?),
     };
     let happening = world.watch(resumed.or(given.then_some(after))).await?;
-    let stream = happening.map(|event| Ok::<_, Infallible>(told(&event)));
-    let stream = stream.take_until(shared.closing.clone().cancelled_owned());
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
-    // Asks proxies that buffer to let events through as they come.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(streamed(&shared, happening.map(|event| Ok(told(&event)))))
 }
 
 fn told(event: &EventView) -> Event {

@@ -6,13 +6,10 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{TheWorld, checks};
+use super::{MAX_NUMBER, OfTheRules, TheWorld, checks};
 use crate::ecs::view::{ReplayView, RulesView, SnapshotView, WorldError, WorldStatus};
 use crate::http::Name;
 use crate::http::problem::{Code, Problem, ProblemDocument};
-
-/// Stores count with 63 bits.
-const MAX_ID: u64 = i64::MAX as u64;
 
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct RulesList {
@@ -43,8 +40,7 @@ pub(in crate::http) struct RulesBody {
     responses(
         (status = 200, body = RulesView, description = "durable"),
         (status = 409, body = ProblemDocument, description = "these rules cannot go on with this world"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn set_rules(
@@ -109,7 +105,7 @@ pub(in crate::http) async fn save(
 )]
 pub(in crate::http) async fn restore(TheWorld(world): TheWorld, Name(id): Name) -> Result<Json<WorldStatus>, Problem> {
     let unknown = || Problem::new(Code::UnknownSnapshot, "there is no such snapshot; their ids are numbers");
-    let id = id.parse().ok().filter(|id| *id <= MAX_ID).ok_or_else(unknown)?;
+    let id = id.parse().ok().filter(|id| *id <= MAX_NUMBER).ok_or_else(unknown)?;
     Ok(Json(world.restore(id).await?))
 }
 
@@ -137,7 +133,7 @@ pub(in crate::http) async fn replay(TheWorld(world): TheWorld, request: Request)
     let (body, checks) = checks::read_if_any::<ReplayBody>(request, &["from_snapshot"]).await?;
     checks.done()?;
     match body.from_snapshot {
-        Some(id) if id > MAX_ID => Err(WorldError::NoSnapshot(id).into()),
+        Some(id) if id > MAX_NUMBER => Err(WorldError::NoSnapshot(id).into()),
         from => Ok(Json(world.replay(from).await?)),
     }
 }

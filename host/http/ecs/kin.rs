@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use super::{Awake, Pair, TheWorld, checks};
+use super::{Awake, OfTheRules, Pair, TheWorld, checks};
 use crate::ecs::view::{BreedingStats, CompatibilityView, LineageView, Mate};
 use crate::http::Name;
-use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Mates {
@@ -30,8 +30,7 @@ pub(in crate::http) struct Mates {
     ),
     responses(
         (status = 200, body = Mates),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn mates(
@@ -57,8 +56,7 @@ pub(in crate::http) async fn mates(
     ),
     responses(
         (status = 200, body = CompatibilityView),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn compatibility(

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::checks::KINDS;
 use super::parameters::Parameters;
-use super::{Awake, TheWorld, after, next_link};
+use super::{Awake, TheWorld, next_page};
 use crate::ecs::component::{GENDER_EXPRESSIONS, GENDER_IDENTITIES};
 use crate::ecs::view::AgentView;
 use crate::ecs::world::AgentFilter;
@@ -267,7 +267,7 @@ pub(in crate::http) async fn characters(
     let page = parameters.page(50);
     parameters.done()?;
     let found = world.agents(&AgentFilter { active_only: true, ..AgentFilter::default() }, page);
-    let link = next_link(&uri, "offset", after(page.offset, found.items.len(), found.total));
+    let link = next_page(&uri, page, &found);
     let (offset, limit) = (page.offset, page.limit);
     Ok((link, Json(Characters { characters: found.items, total: found.total, offset, limit })))
 }

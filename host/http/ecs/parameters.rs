@@ -17,7 +17,7 @@ const MAX_OFFSET: u64 = 1_000_000_000;
 /// The parameters of one request, and what is wrong with them so far.
 pub(super) struct Parameters {
     given: Vec<(String, String)>,
-    violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
 }
 
 impl Parameters {
@@ -40,9 +40,14 @@ impl Parameters {
         Self { given, violations }
     }
 
+    /// As it stands.
+    pub(super) fn given(&self, field: &str) -> Option<&str> {
+        self.given.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str())
+    }
+
     /// None when it is left out or empty.
     pub(super) fn text(&self, field: &str) -> Option<String> {
-        let value = self.given.iter().find(|(name, _)| name == field).map(|(_, value)| value.trim())?;
+        let value = self.given(field)?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 

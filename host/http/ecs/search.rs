@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::TheWorld;
+use super::parameters::Parameters;
 use crate::ecs::view::AgentView;
 use crate::http::backend::BackendError;
 use crate::http::problem::{Code, Problem, ProblemDocument, Violation, code_of};
@@ -18,10 +19,6 @@ use crate::http::{Shared, fields};
 use crate::query::Persona;
 use crate::service::SearchError;
 
-/// Bytes of a query, as in searches of documents.
-const MAX_QUERY: usize = 4096;
-/// Bytes of the name of a strategy or a ranker.
-const MAX_NAME: usize = 64;
 const DEFAULT_STRATEGY: &str = "hybrid";
 
 /// A validated search for agents.
@@ -84,33 +81,19 @@ impl From<AgentSearchError> for Problem {
     }
 }
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(in crate::http) struct AgentSearchParameters {
-    /// What to look for; 1 to 4096 bytes.
-    #[param(required = true, nullable = false)]
-    query: Option<String>,
-    /// An id or a name as it stands, then parts of ids, names and spirits, whatever the case.
-    #[param(default = false)]
-    exact_match: Option<bool>,
-    /// Name of a loaded strategy, with or without `strategy-`.
-    #[param(default = "hybrid")]
-    strategy: Option<String>,
-    /// Name of a loaded ranker, with or without `rank-`; the default ranker when left out.
-    ranker: Option<String>,
-    /// Id of the agent that searches, whose traits a ranker may take into account.
-    agent: Option<String>,
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<i64>,
-}
-
 /// Agents that match a query.
 #[utoipa::path(
     get,
     path = "/api/ecs/agents/search",
     tag = "ecs",
-    params(AgentSearchParameters),
+    params(
+        ("query" = String, Query, description = "what to look for; 1 to 4096 bytes"),
+        ("exact_match" = Option<bool>, Query, description = "an id or a name as it stands, then parts of ids, names and spirits, whatever the case; false when left out"),
+        ("strategy" = Option<String>, Query, description = "name of a loaded strategy, with or without `strategy-`; `hybrid` when left out"),
+        ("ranker" = Option<String>, Query, description = "name of a loaded ranker, with or without `rank-`; the default ranker when left out"),
+        ("agent" = Option<String>, Query, description = "id of the agent that searches, whose traits a ranker may take into account"),
+        ("limit" = Option<u32>, Query, description = "20 when left out", minimum = 1, maximum = 100),
+    ),
     responses(
         (status = 200, body = AgentMatches, description = "living agents, possibly none"),
         (status = 404, body = ProblemDocument, description = "no such strategy; the detail lists the loaded ones"),
@@ -124,11 +107,9 @@ pub(in crate::http) async fn search(
     State(shared): State<Arc<Shared>>,
     // Where there is none, that is the answer, whatever the parameters.
     _world: TheWorld,
-    parameters: Result<Query<AgentSearchParameters>, QueryRejection>,
+    uri: Uri,
 ) -> Result<Json<AgentMatches>, Problem> {
-    let Query(parameters) = parameters
-        .map_err(|error| Problem::invalid(vec![Violation::new("", format!("the query: {}", error.body_text()))]))?;
-    let (mut request, agent) = to_request(parameters)?;
+    let (mut request, agent) = to_request(&uri)?;
     request.persona = agent.map(|agent| persona::of(&*shared.backend, &agent)).transpose()?;
     let found = shared.backend.search_agents(request).await;
     if let Err(AgentSearchError::Search(error)) = &found {
@@ -137,37 +118,26 @@ pub(in crate::http) async fn search(
     Ok(Json(found?))
 }
 
-fn to_request(parameters: AgentSearchParameters) -> Result<(AgentSearch, Option<String>), Problem> {
-    let AgentSearchParameters { query, exact_match, strategy, ranker, agent, limit } = parameters;
-    let mut violations = Vec::new();
-    let query = query.as_deref().map(str::trim);
-    match query {
-        None => violations.push(Violation::new("query", "is missing")),
-        Some("") => violations.push(Violation::new("query", "is empty")),
-        Some(text) if text.len() > MAX_QUERY => {
-            let message = format!("is {} bytes long, at most {MAX_QUERY} are taken", text.len());
-            violations.push(Violation::new("query", message));
-        }
-        Some(text) if text.contains('\0') => violations.push(Violation::new("query", "has a NUL character")),
-        Some(_) => {}
-    }
-    let is_name = |name: &str| {
-        (1..=MAX_NAME).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    for (field, name) in [("strategy", &strategy), ("ranker", &ranker)] {
-        if name.as_ref().is_some_and(|name| !is_name(name)) {
-            violations.push(Violation::new(field, format!("is not the name of a {field}")));
+fn to_request(uri: &Uri) -> Result<(AgentSearch, Option<String>), Problem> {
+    let known = ["query", "exact_match", "strategy", "ranker", "agent", "limit"];
+    let mut parameters = Parameters::of(uri, &known);
+    let query = parameters.given("query").map(str::to_owned);
+    let query = fields::query(query, &mut parameters.violations);
+    for field in ["strategy", "ranker"] {
+        if parameters.given(field).is_some_and(|name| !fields::is_plugin_name(name)) {
+            parameters.violations.push(Violation::new(field, format!("is not the name of a {field}")));
         }
     }
-    let limit = fields::within("limit", limit, 20, 1, 100, &mut violations) as u32;
     let request = AgentSearch {
-        query: query.unwrap_or_default().to_owned(),
-        exact: exact_match.unwrap_or(false),
-        strategy: strategy.unwrap_or_else(|| DEFAULT_STRATEGY.to_owned()),
-        ranker,
+        query,
+        exact: parameters.flag("exact_match", false),
+        strategy: parameters.text("strategy").unwrap_or_else(|| DEFAULT_STRATEGY.to_owned()),
+        ranker: parameters.text("ranker"),
         persona: None,
-        limit,
+        limit: parameters.number("limit", 20, 1, 100),
     };
-    if violations.is_empty() { Ok((request, agent)) } else { Err(Problem::invalid(violations)) }
+    // As it stands: one that is empty is nobody's id.
+    let agent = parameters.given("agent").map(str::to_owned);
+    parameters.done()?;
+    Ok((request, agent))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use super::{TheWorld, checks};
+use super::{OfTheRules, TheWorld, checks};
 use crate::ecs::view::{ChatView, InteractionView, PastInteractionView, RelationshipView, SocialStats};
 use crate::http::Name;
 use crate::http::problem::{Problem, ProblemDocument};
@@ -35,8 +35,7 @@ pub(in crate::http) struct InteractBody {
     responses(
         (status = 200, body = InteractionView, description = "durable"),
         (status = 409, body = ProblemDocument, description = "one of them is gone"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn interact(
@@ -79,8 +78,7 @@ pub(in crate::http) struct Interacted {
     responses(
         (status = 200, body = Interacted, description = "durable"),
         (status = 409, body = ProblemDocument, description = "one of them is gone"),
-        (status = 502, body = ProblemDocument, description = "the rules failed"),
-        (status = 504, body = ProblemDocument, description = "the rules took too long"),
+        OfTheRules,
     )
 )]
 pub(in crate::http) async fn interact_pair(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use super::{Awake, Pair, TheWorld, after, checks, next_link};
+use super::{Awake, Pair, TheWorld, checks, next_page};
 use crate::ecs::view::{Neighbour, PositionView};
 use crate::http::Name;
 use crate::http::problem::Problem;
@@ -55,7 +55,7 @@ pub(in crate::http) async fn positions(Awake(world): Awake, uri: Uri) -> Result<
     let page = parameters.page(50);
     parameters.done()?;
     let found = world.positions(page);
-    let link = next_link(&uri, "offset", after(page.offset, found.items.len(), found.total));
+    let link = next_page(&uri, page, &found);
     let positions =
         Positions { total_agents: found.total, positions: found.items, offset: page.offset, limit: page.limit };
     Ok((link, Json(positions)))

@@ -13,8 +13,6 @@ use crate::http::{body, fields};
 use crate::query::{Query, Scope};
 use crate::service::SearchRequest;
 
-/// Bytes of a query after trimming. Longer ones are documents, not queries.
-const MAX_QUERY: usize = 4096;
 /// How deep a client can page; the ranked window of a search ends here.
 const MAX_WINDOW: u32 = 1000;
 const MAX_PARAMETERS: usize = 32;
@@ -121,7 +119,7 @@ pub(in crate::http) const FIELDS: &[&str] = &[
 /// A validated request and the agent for whom it is, or a problem with all violations. Whether there is such
 /// an agent is the world's to say: `persona` is still none.
 pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<(SearchRequest, Option<String>), Problem> {
-    if strategy.len() > 64 || !strategy.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+    if !fields::is_plugin_name(strategy) {
         return Err(Problem::new(Code::UnknownStrategy, "a strategy's name has letters, digits and dashes"));
     }
     let (mut body, mut violations) = body::parse::<SearchBody>(body, FIELDS)?;
@@ -132,7 +130,8 @@ pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<(Search
 }
 
 fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut Vec<Violation>) -> SearchRequest {
-    let text = query(body.query, readable, violations);
+    // Of one that could not be read it is said already.
+    let text = if readable { fields::query(body.query, violations) } else { String::new() };
     let max_results = fields::within("max_results", body.max_results, 20, 1, 100, violations) as u32;
     let offset = fields::within("offset", body.offset, 0, 0, i64::from(MAX_WINDOW - 100), violations) as u32;
     if offset + max_results > MAX_WINDOW {
@@ -174,25 +173,6 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
         explain: body.explain.unwrap_or(false),
         persona: None,
     }
-}
-
-fn query(given: Option<String>, readable: bool, violations: &mut Vec<Violation>) -> String {
-    let Some(text) = given else {
-        if readable {
-            violations.push(Violation::new("query", "is missing"));
-        }
-        return String::new();
-    };
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
-        violations.push(Violation::new("query", "is empty"));
-    } else if trimmed.len() > MAX_QUERY {
-        violations
-            .push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
-    } else if trimmed.contains('\0') {
-        violations.push(Violation::new("query", "has a NUL character"));
-    }
-    if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
 }
 
 /// Empty when neither is given, so that the strategy's own weights hold.

@@ -92,8 +92,9 @@ async fn a_search_for_agents_names_what_is_wrong_with_it() {
     assert_eq!(violated("query=a&limit=101").await, ["limit"]);
     assert_eq!(violated("strategy=a%2Fb&ranker=&limit=101").await, ["query", "strategy", "ranker", "limit"]);
     assert_eq!(violated("query=a&agent=fox-002").await, ["agent"]);
-    assert_eq!(violated("query=a&limit=x").await, [""]);
-    assert_eq!(violated("query=a&colour=red").await, [""]);
+    assert_eq!(violated("query=a&limit=x").await, ["limit"]);
+    assert_eq!(violated("query=a&colour=red").await, ["colour"]);
+    assert_eq!(violated("query=a&exact_match=maybe&limit=x").await, ["exact_match", "limit"]);
     assert!(server.fake.asked_agents.lock().is_empty());
 }
 

@@ -15,7 +15,7 @@ pub async fn describe(plugin: &Plugin, component: &Arc<[u8]>) -> Result<RulesPar
         CallError::Memory { .. } | CallError::Exhausted(_) => LoadError::Resources(format!("{call}: {error}")),
         other => LoadError::Probe(format!("{call}: {other}")),
     })?;
-    Ok(RulesParts { about, component: component.clone() })
+    Ok(RulesParts { about: Arc::new(about), component: component.clone() })
 }
 
 async fn about(plugin: &Plugin) -> Result<About, (&'static str, CallError)> {

@@ -9,6 +9,7 @@ pub mod genetics;
 /// Age and energy.
 pub mod life;
 
+use traits_kit::meeting::Manner;
 use traits_kit::traits::{UNKNOWN, WIDTH};
 use traits_kit::*;
 
@@ -62,7 +63,7 @@ impl TraitModel for Classic {
         matrix("first.traits", &first.traits, 1)?;
         matrix("second.traits", &second.traits, 1)?;
         let mut chance = Chance::new(seed);
-        Ok(meeting::interact(&meeting::CLASSIC, kind, &first.traits, &second.traits, &before, &mut chance))
+        Ok(meeting::interact(&Self::MANNER, kind, &first.traits, &second.traits, &before, &mut chance))
     }
 
     fn tick(now: Lives, step: f32, _seed: u64) -> Result<LivesAfter, PluginError> {
@@ -75,8 +76,10 @@ impl TraitModel for Classic {
     }
 }
 
-impl Society for Classic {
-    fn describe_customs() -> Customs {
+impl StandardSociety for Classic {
+    const MANNER: Manner = meeting::CLASSIC;
+
+    fn customs() -> Customs {
         let level = |at_least, name: &str, advice: &str| Level { at_least, name: name.into(), advice: advice.into() };
         Customs {
             stages: (5.0, 18.0, 80.0),
@@ -102,7 +105,7 @@ impl Society for Classic {
         }
     }
 
-    fn describe_catalogue() -> Catalogue {
+    fn catalogue() -> Catalogue {
         catalogue::catalogue(&[
             ("random_factor", genetics::RANDOM_FACTOR),
             ("inheritance_noise", genetics::INHERITANCE_NOISE),
@@ -115,48 +118,10 @@ impl Society for Classic {
             ("spirit_weight", genetics::SPIRIT_WEIGHT),
             ("generation_cost", genetics::GENERATION_COST),
             ("energy_recovery_per_year", life::RECOVERY),
-            ("interaction_cost", meeting::CLASSIC.cost),
-            ("meeting_rate", meeting::CLASSIC.rate),
-            ("luck", meeting::CLASSIC.luck),
+            ("interaction_cost", Self::MANNER.cost),
+            ("meeting_rate", Self::MANNER.rate),
+            ("luck", Self::MANNER.luck),
         ])
-    }
-
-    fn names(
-        spirit: String,
-        style: String,
-        generation: u32,
-        count: u32,
-        seed: u64,
-    ) -> Result<Vec<String>, PluginError> {
-        names::names(&spirit, &style, generation, count, seed)
-    }
-
-    fn meet(pairs: Encounters, step: f32, seed: u64) -> Result<EncountersAfter, PluginError> {
-        meeting::meet(&meeting::CLASSIC, &pairs, step, seed)
-    }
-
-    fn wander(now: Bodies, step: f32, seed: u64) -> Result<Velocities, PluginError> {
-        motion::wander(&now, step, seed)
-    }
-
-    fn remember(now: Memories, step: f32) -> Result<MemoriesAfter, PluginError> {
-        mind::remember(&now, step)
-    }
-
-    fn learn(lessons: Lessons, _step: f32, _seed: u64) -> Result<Vec<f32>, PluginError> {
-        mind::learn(&lessons)
-    }
-
-    fn unlearn(proficiencies: Vec<f32>, step: f32) -> Result<Vec<f32>, PluginError> {
-        Ok(mind::unlearn(&proficiencies, step))
-    }
-
-    fn gather(people: People, seed: u64) -> Result<Vec<Part>, PluginError> {
-        people::gather(&people, seed)
-    }
-
-    fn stand(people: People) -> Result<Standings, PluginError> {
-        people::stand(&people)
     }
 }
 

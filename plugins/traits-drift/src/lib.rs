@@ -9,9 +9,7 @@ use traits_kit::meeting::Manner;
 use traits_kit::traits::WIDTH;
 use traits_kit::*;
 
-/// Livelier meetings, more luck, and fit by difference.
-pub const MANNER: Manner = Manner { rate: 0.2, luck: 0.5, weights: [0.2, 0.2, 0.6], cost: 0.05, opposites: true };
-/// A lesson here makes this share of itself more of a difference, up or down.
+/// How far chance moves what a lesson adds, up and down, as a share of it.
 pub const LESSON_LUCK: f32 = 0.5;
 
 /// What the host calls; a native build calls the same functions.
@@ -57,7 +55,7 @@ impl TraitModel for Drift {
         matrix("first.traits", &first.traits, 1)?;
         matrix("second.traits", &second.traits, 1)?;
         let mut chance = Chance::new(seed);
-        Ok(meeting::interact(&MANNER, kind, &first.traits, &second.traits, &before, &mut chance))
+        Ok(meeting::interact(&Self::MANNER, kind, &first.traits, &second.traits, &before, &mut chance))
     }
 
     /// Who lives on is decided by the traits before they drift.
@@ -72,8 +70,11 @@ impl TraitModel for Drift {
     }
 }
 
-impl Society for Drift {
-    fn describe_customs() -> Customs {
+impl StandardSociety for Drift {
+    /// Livelier meetings, more luck, and fit by difference.
+    const MANNER: Manner = Manner { rate: 0.2, luck: 0.5, weights: [0.2, 0.2, 0.6], cost: 0.05, opposites: true };
+
+    fn customs() -> Customs {
         let level = |at_least, name: &str, advice: &str| Level { at_least, name: name.into(), advice: advice.into() };
         Customs {
             stages: (3.0, 14.0, 70.0),
@@ -98,7 +99,7 @@ impl Society for Drift {
         }
     }
 
-    fn describe_catalogue() -> Catalogue {
+    fn catalogue() -> Catalogue {
         catalogue::catalogue(&[
             ("spread", genetics::SPREAD),
             ("mutation_rate", genetics::MUTATION_RATE),
@@ -107,55 +108,19 @@ impl Society for Drift {
             ("complement_weight", genetics::COMPLEMENT_WEIGHT),
             ("physical_weight", genetics::BODY_WEIGHT),
             ("ability_cover_weight", genetics::COVER_WEIGHT),
-            ("interaction_cost", MANNER.cost),
-            ("meeting_rate", MANNER.rate),
-            ("luck", MANNER.luck),
+            ("interaction_cost", Self::MANNER.cost),
+            ("meeting_rate", Self::MANNER.rate),
+            ("luck", Self::MANNER.luck),
         ])
     }
 
-    fn names(
-        spirit: String,
-        style: String,
-        generation: u32,
-        count: u32,
-        seed: u64,
-    ) -> Result<Vec<String>, PluginError> {
-        names::names(&spirit, &style, generation, count, seed)
-    }
-
-    fn meet(pairs: Encounters, step: f32, seed: u64) -> Result<EncountersAfter, PluginError> {
-        meeting::meet(&MANNER, &pairs, step, seed)
-    }
-
-    fn wander(now: Bodies, step: f32, seed: u64) -> Result<Velocities, PluginError> {
-        motion::wander(&now, step, seed)
-    }
-
-    fn remember(now: Memories, step: f32) -> Result<MemoriesAfter, PluginError> {
-        mind::remember(&now, step)
-    }
-
     /// Some lessons do more than they should, some less.
-    fn learn(lessons: Lessons, _step: f32, seed: u64) -> Result<Vec<f32>, PluginError> {
+    fn lesson(lessons: &Lessons, seed: u64) -> Result<Vec<f32>, PluginError> {
         let mut chance = Chance::new(seed);
-        let learned = mind::learn(&lessons)?;
-        let before = lessons.learner_proficiencies;
         let with_luck = |(after, before): (f32, &f32)| {
             (before + (after - before) * (1.0 + chance.around_zero(LESSON_LUCK))).clamp(0.0, 1.0)
         };
-        Ok(learned.into_iter().zip(&before).map(with_luck).collect())
-    }
-
-    fn unlearn(proficiencies: Vec<f32>, step: f32) -> Result<Vec<f32>, PluginError> {
-        Ok(mind::unlearn(&proficiencies, step))
-    }
-
-    fn gather(people: People, seed: u64) -> Result<Vec<Part>, PluginError> {
-        people::gather(&people, seed)
-    }
-
-    fn stand(people: People) -> Result<Standings, PluginError> {
-        people::stand(&people)
+        Ok(mind::learn(lessons)?.into_iter().zip(&lessons.learner_proficiencies).map(with_luck).collect())
     }
 }
 

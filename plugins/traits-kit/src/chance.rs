@@ -13,11 +13,16 @@ impl Chance {
     }
 
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.skip(1);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// Passes over so many draws, at no cost.
+    pub fn skip(&mut self, draws: u64) {
+        self.0 = self.0.wrapping_add(draws.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     }
 
     /// 0 to less than 1, in steps of 2^-24: every step is an `f32`.
@@ -57,6 +62,9 @@ mod tests {
         let mut chance = Chance::new(1_234_567);
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([chance.bits(), chance.bits(), chance.bits()], expected);
+        let mut chance = Chance::new(1_234_567);
+        chance.skip(2);
+        assert_eq!(chance.bits(), expected[2]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod motion;
 pub mod names;
 /// Groups and standing.
 pub mod people;
+mod society;
 pub mod traits;
 
 pub use bindings::corsac::plugin::types::{Description, PluginError};
@@ -40,6 +41,7 @@ pub use bindings::exports::corsac::plugin::trait_model::{
     Population, Relationship, RulesDescription, TraitNames,
 };
 pub use chance::Chance;
+pub use society::StandardSociety;
 
 /// Makes a type that implements `TraitModel` and `Society` the plugin. Does nothing in a native build.
 #[macro_export]

@@ -37,6 +37,10 @@ fn mean_of(first: &[f32], second: &[f32], place: usize) -> f32 {
     mean(known(first[place]), known(second[place]))
 }
 
+fn better_teacher(first: &[f32], second: &[f32]) -> f32 {
+    known(first[at::TEACHER]).max(known(second[at::TEACHER]))
+}
+
 /// Probability that two who are near meet within `step` world seconds:
 /// rate × step × mean charisma × mean energy × (1 + 0.5 × strength), at most 1.
 pub fn chance(manner: &Manner, step: f32, charisma: f32, energy: f32, strength: f32) -> f32 {
@@ -58,10 +62,9 @@ pub fn quality(manner: &Manner, kind: InteractionKind, first: &[f32], second: &[
 /// 1.2 or 0.8 for teaching, 1.1 or 0.9 for collaboration: the higher one when the better teacher of the two,
 /// or the mean empathy, is above 0.5. Competitive 0.6 is ours: who competes gets on less well.
 pub fn modifier(kind: InteractionKind, first: &[f32], second: &[f32]) -> f32 {
-    let teacher = known(first[at::TEACHER]).max(known(second[at::TEACHER]));
     match kind {
         InteractionKind::Teaching => {
-            if teacher > 0.5 {
+            if better_teacher(first, second) > 0.5 {
                 1.2
             } else {
                 0.8
@@ -137,7 +140,7 @@ pub fn kind_weights(first: &[f32], second: &[f32], bond: &Relationship) -> [f32;
     [
         1.0,
         mean_of(first, second, at::EMPATHY),
-        known(first[at::TEACHER]).max(known(second[at::TEACHER])),
+        better_teacher(first, second),
         mean_of(first, second, at::CHARISMA),
         mean_of(first, second, at::AGGRESSION),
         romance,
@@ -206,24 +209,33 @@ pub fn meet(manner: &Manner, pairs: &Encounters, step: f32, seed: u64) -> Result
         let energy = mean(pairs.first_energies[pair], pairs.second_energies[pair]);
         let likely = chance(manner, step, mean_of(first, second, at::CHARISMA), energy, before.strength);
         let meets = luck.is(likely);
-        let kind = kind_at(&kind_weights(first, second, &before), luck.unit());
-        let result = interact(manner, kind, first, second, &before, &mut luck);
-        let after = if meets { result.after } else { before };
-        let impact = if meets { result.impact } else { 0.0 };
+        let mut own = luck;
+        luck.skip(2);
+        // Most pairs pass each other by: what a meeting would have been is not worked out for them.
+        let (kind, result) = if meets {
+            let kind = kind_at(&kind_weights(first, second, &before), own.unit());
+            (kind, interact(manner, kind, first, second, &before, &mut own))
+        } else {
+            (InteractionKind::Communication, passed_by(before))
+        };
         met.met.push(meets);
         met.kinds.push(kind);
         met.outcomes.push(result.outcome);
-        met.impacts.push(impact);
-        met.strengths.push(after.strength);
-        met.trusts.push(after.trust);
-        met.familiarities.push(after.familiarity);
+        met.impacts.push(result.impact);
+        met.strengths.push(result.after.strength);
+        met.trusts.push(result.after.trust);
+        met.familiarities.push(result.after.familiarity);
         // Nobody spends what it has not.
-        met.first_costs.push(if meets { manner.cost.min(pairs.first_energies[pair]) } else { 0.0 });
-        met.second_costs.push(if meets { manner.cost.min(pairs.second_energies[pair]) } else { 0.0 });
-        met.importances.push(importance(impact));
-        met.emotions.push(emotion(impact));
+        met.first_costs.push(result.energy_costs.0.min(pairs.first_energies[pair]));
+        met.second_costs.push(result.energy_costs.1.min(pairs.second_energies[pair]));
+        met.importances.push(importance(result.impact));
+        met.emotions.push(emotion(result.impact));
     }
     Ok(met)
+}
+
+fn passed_by(before: Relationship) -> InteractionResult {
+    InteractionResult { outcome: Outcome::Neutral, impact: 0.0, after: before, energy_costs: (0.0, 0.0) }
 }
 
 fn empty(count: usize) -> EncountersAfter {

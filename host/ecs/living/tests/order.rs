@@ -1,6 +1,8 @@
 //! Who waits for whom: one agent's commands for each other, other agents' not; hosts for the lease; a tick for
 //! commands; other rules for a tick.
 
+use futures::FutureExt;
+
 use super::*;
 use crate::ecs::view::InteractionView;
 
@@ -270,4 +272,38 @@ async fn one_host_runs_the_world_and_another_takes_over() {
     eventually(async || second.available().is_ok()).await;
     assert_eq!(digest(&second), before);
     second.create(agent("one")).await.unwrap();
+}
+
+/// On one thread the journal does not run before the test waits.
+#[tokio::test]
+async fn a_name_stays_promised_when_its_caller_goes() {
+    let (ecs, _) = new_world().await;
+    let called = |id: &str| NewAgent { name: Some("Ruby".into()), ..agent(id) };
+    assert_eq!(ecs.create(called("one")).now_or_never(), None);
+    let second = ecs.create(called("two")).await;
+    assert!(second.as_ref().is_err_and(|error| matches!(error, WorldError::Conflict(_))), "{second:?}");
+    eventually(async || ecs.agent("one").is_ok()).await;
+    assert_eq!(ecs.inner.running().unwrap().names.promised(), 0);
+    assert!(ecs.replay(None).await.unwrap().equal);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn mates_of_many_are_asked_in_parts_and_all_told_in_one_order() {
+    let (ecs, _) = new_world().await;
+    let ids: Vec<String> = (0..9000).map(|number| format!("fox-{number}")).collect();
+    ecs.create_many(ids.iter().map(|id| agent(id)).collect()).await.unwrap();
+    let all = ecs.mates("fox-0", 9000).await.unwrap();
+    let own = ecs.traits_of("fox-0").unwrap();
+    let score = |id: &str| {
+        let other = ecs.traits_of(id).unwrap();
+        1.0 - own.iter().zip(&other).map(|(one, two)| (two.1 - one.1).abs()).sum::<f32>() / own.len() as f32
+    };
+    // All are of one age and no kin.
+    let mut expected: Vec<(&String, f32)> = ids.iter().skip(1).map(|id| (id, score(id))).collect();
+    expected.retain(|(_, score)| *score >= 0.4);
+    // Stable: of equally good ones the first that came.
+    expected.sort_by(|one, two| two.1.total_cmp(&one.1));
+    let told: Vec<(&String, f32)> = all.iter().map(|mate| (&mate.agent_id, mate.compatibility_score)).collect();
+    assert_eq!(told, expected);
+    assert_eq!(ecs.mates("fox-0", 7).await.unwrap(), all[..7]);
 }

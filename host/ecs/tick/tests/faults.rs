@@ -42,7 +42,7 @@ async fn a_failing_call_is_named_and_harms_no_other_system() {
                     let expected = match fault {
                         Fault::Trap => "trap",
                         Fault::Timeout => "timeout",
-                        Fault::Nan | Fault::Short => "contract",
+                        Fault::Nan | Fault::Short | Fault::Unchecked => "contract",
                     };
                     assert_eq!(failure.error.kind(), expected, "{call} {fault:?}");
                 }
@@ -60,6 +60,18 @@ async fn a_failing_call_is_named_and_harms_no_other_system() {
             let learned = learned.filter(|number| !world.of::<Knowledge>(*number).learned.is_empty()).count();
             assert_eq!(learned > 0, !["meet", "learn"].contains(&call), "{call}");
         }
+    }
+}
+
+/// Whoever brings rules of another kind and forgets the check spoils its own answers, not the host.
+#[tokio::test]
+async fn a_short_answer_that_nobody_checked_stops_no_tick() {
+    for (call, _) in CALLS {
+        let world = Sandbox::new(FixedRules::new().faulty(call, Fault::Unchecked), &crowd(60));
+        for _ in 0..TICKS {
+            world.tick(1.0).await;
+        }
+        assert_eq!(world.state.read().clock.tick, TICKS, "{call}");
     }
 }
 
