@@ -32,6 +32,12 @@ pub mod ingest;
 /// The durable truth: documents, roots, tasks.
 pub mod store;
 
+/// Services elsewhere that the host calls.
+pub mod upstream;
+
+/// What people ask and choose.
+pub mod usage;
+
 /// Who may ask, and how often.
 pub mod access;
 

@@ -174,6 +174,17 @@ impl Inner {
         let Ok(Ok(_permit)) = turn else { return Err(SearchError::Overloaded) };
         stages.end("admit");
 
+        let outcome = self.outcome(plan, &mut stages).await?;
+        let took = stages.began.elapsed();
+        let job = plan.clone();
+        let rendering = blocking(move || page::render(&job, outcome, took));
+        let computed = rendering.instrument(debug_span!("fetch")).await??;
+        stages.end("fetch");
+        Ok(computed)
+    }
+
+    /// Propose and rank: all that is known of a query before anything of it is shown.
+    async fn outcome(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<page::Outcome, SearchError> {
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         // Of the whole, the wait for a turn included: else one that came late would have no time left for the rest.
         let deadline = stages.began + within;
@@ -205,14 +216,7 @@ impl Inner {
         span.record("candidates", candidates.count);
         let ranking = plan.rank(&window, candidates).instrument(span).await?;
         stages.end("rank");
-
-        let outcome = page::Outcome { window, ranking, strategies, degraded, reason };
-        let took = stages.began.elapsed();
-        let job = plan.clone();
-        let rendering = blocking(move || page::render(&job, outcome, took));
-        let computed = rendering.instrument(debug_span!("fetch")).await??;
-        stages.end("fetch");
-        Ok(computed)
+        Ok(page::Outcome { window, ranking, strategies, degraded, reason })
     }
 }
 
