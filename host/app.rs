@@ -21,6 +21,8 @@ pub mod keys;
 mod retrieval;
 /// Which store a server has.
 mod store;
+/// What is remembered of use.
+mod usage;
 /// The world of agents.
 mod world;
 
@@ -112,6 +114,7 @@ pub struct App {
     drain: Duration,
     store_probe: health::StoreProbe,
     history: Option<history::History>,
+    usage: usage::Usage,
     /// None where it is switched off.
     ecs: Option<Arc<Ecs>>,
     _watch: Option<Watch>,
@@ -152,7 +155,9 @@ impl App {
             timeout: Duration::from_millis(settings.server.search_timeout_ms),
         };
         let (wanted, period) = cache::warming(settings);
-        let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period);
+        let usage = usage::Usage::start(&settings.usage, &store, &index).await?;
+        let service = Service::warming(runtime.clone(), index.clone(), cache.clone(), limits, wanted, period)
+            .learning(usage.learning());
         let ecs = world::start(&settings.ecs, &store, &runtime);
         let agents = match &ecs {
             Some(ecs) => Some(agents::Agents::start(ecs.clone(), runtime.clone(), cache.clone(), limits, &data).await?),
@@ -161,6 +166,7 @@ impl App {
         let closing = CancellationToken::new();
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
+        usage.recorder().map(|recorder| tokio::spawn(recorder.run(closing.clone())));
         Ok(Arc::new(Self {
             service,
             agents,
@@ -171,6 +177,7 @@ impl App {
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
+            usage,
             ecs,
             store,
             keyring,
@@ -258,6 +265,9 @@ impl App {
         }
         if let Some(history) = &self.history {
             history.stop().await;
+        }
+        if let Some(recorder) = self.usage.recorder() {
+            recorder.flush().await;
         }
         self.store.close().await;
     }

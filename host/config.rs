@@ -20,6 +20,8 @@ mod settings;
 mod shared;
 /// The values of what the server says about itself.
 mod telemetry;
+/// The values of what is remembered of use.
+mod usage;
 
 pub use command::{
     Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
@@ -32,6 +34,7 @@ pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
 pub use telemetry::TelemetrySettings;
+pub use usage::UsageSettings;
 
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,8 @@ mod database;
 mod ecs;
 /// What happens to every request.
 mod edge;
+/// What was chosen.
+mod feedback;
 /// Rules of fields that several requests share.
 mod fields;
 /// Folders and posted documents.
@@ -26,6 +28,8 @@ mod keys;
 mod openapi;
 /// Who may ask at all.
 mod origin;
+/// The page at `/`.
+mod page;
 /// Loaded plugins.
 mod plugins;
 /// The one shape of every failure.
@@ -50,6 +54,7 @@ pub use database::{
     StatementStatistics, StatisticsSource, UnusedIndex,
 };
 pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
+pub use feedback::{FrequentQuery, Remembered, Usage};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
 pub use search::request::SearchBody;
@@ -138,6 +143,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/readyz", get(status::health::ready)),
     ];
     routes.extend(ecs::routes());
+    routes.extend(page::routes());
+    routes.extend(feedback::routes());
     routes
 }
 

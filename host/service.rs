@@ -24,7 +24,9 @@ use tracing::{Instrument, debug_span, field};
 use crate::cache::{Cache, Computed, Digest, Entry};
 use crate::index::{Searched, Snapshot};
 use crate::query::RetrievalError;
+use crate::runtime::features::AFFINITY;
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
+use crate::usage::{Affinity, Choices, Forgetful, QueryLog};
 use columns::Window;
 use probes::ProbeRunner;
 use warm::Frequent;
@@ -67,6 +69,20 @@ struct Inner {
     limits: ServiceLimits,
     /// What is asked most, for warming; none: not counted.
     frequent: Option<Frequent>,
+    learning: Learning,
+}
+
+/// What searches learn from use, and what they learn it by.
+#[derive(Clone)]
+pub struct Learning {
+    pub log: Arc<dyn QueryLog>,
+    pub choices: Arc<dyn Choices>,
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self { log: Arc::new(Forgetful), choices: Arc::new(Forgetful) }
+    }
 }
 
 impl Service {
@@ -109,7 +125,16 @@ impl Service {
         frequent: Option<Frequent>,
     ) -> Self {
         let (collection, permits) = (collection.into(), Semaphore::new(limits.concurrent_searches));
-        Self { inner: Arc::new(Inner { runtime, index, collection, cache, permits, limits, frequent }) }
+        let learning = Learning::default();
+        Self { inner: Arc::new(Inner { runtime, index, collection, cache, permits, limits, frequent, learning }) }
+    }
+
+    /// Remembers what is asked, and tells rankers what was chosen. Before there are clones: later it has no effect.
+    pub fn learning(mut self, learning: Learning) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.learning = learning;
+        }
+        self
     }
 
     /// One search: plugins and index as they are at this moment, whatever changes meanwhile.
@@ -126,7 +151,9 @@ impl Service {
         let found = inner.cache.get(plan.namespace(), key).instrument(span.clone()).await;
         span.record("hit", found.is_some());
         drop(span);
+        let (log, text) = (&inner.learning.log, plan.first_page().then(|| plan.request.query.text.clone()));
         if let Some(entry) = found {
+            text.inspect(|text| log.again(text));
             return Ok(Answer::from_cache(entry, CacheStatus::Hit, began));
         }
         let strategy = plan.strategy.clone();
@@ -134,6 +161,9 @@ impl Service {
         let timings = Arc::new(Mutex::new(Vec::new()));
         let compute = self.inner.clone().answer(plan, timings.clone());
         let (entry, source) = inner.cache.get_or_compute(namespace_of(&strategy), key, compute).await?;
+        if let Some(text) = text {
+            log.asked(&text, page::total(&entry.body));
+        }
         if source.is_hit() {
             return Ok(Answer::from_cache(entry, source, began));
         }
@@ -162,7 +192,12 @@ impl Inner {
             name: ranker.to_owned(),
             known: registry.names(PluginKind::Ranker),
         })?;
-        Ok(Plan { request, strategy, ranker, snapshot: self.index.snapshot() })
+        let snapshot = self.index.snapshot();
+        let affinity = match ranker.inputs.features.iter().any(|name| name == AFFINITY) {
+            true => self.learning.choices.affinity(snapshot.terms(&request.query.text)),
+            false => Arc::default(),
+        };
+        Ok(Plan { request, strategy, ranker, snapshot, affinity })
     }
 
     /// Admit, propose, rank, fetch.
@@ -205,10 +240,12 @@ impl Inner {
         stages.end("strategy");
 
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
-        let (snapshot, persona) = (plan.snapshot.clone(), plan.request.persona.clone());
+        let (snapshot, persona, affinity) =
+            (plan.snapshot.clone(), plan.request.persona.clone(), plan.affinity.clone());
         let gathering = blocking(move || {
             let window = Window::new(&snapshot, hits, runs)?;
-            let candidates = window.columns(&snapshot, &inputs, &query, persona.as_deref(), SystemTime::now())?;
+            let now = SystemTime::now();
+            let candidates = window.columns(&snapshot, &inputs, &query, persona.as_deref(), &affinity, now)?;
             Ok::<_, SearchError>((window, candidates))
         });
         let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
@@ -227,9 +264,16 @@ struct Plan {
     strategy: Arc<Plugin>,
     ranker: Arc<Plugin>,
     snapshot: Snapshot,
+    /// Empty unless the ranker asks for it.
+    affinity: Arc<Affinity>,
 }
 
 impl Plan {
+    /// Pages after the first one are no questions of their own.
+    fn first_page(&self) -> bool {
+        self.request.offset == 0
+    }
+
     /// Answers of one strategy live and die together.
     fn namespace(&self) -> &str {
         namespace_of(&self.strategy)
@@ -245,6 +289,7 @@ impl Plan {
         hasher.update(self.strategy.identity.as_bytes());
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
+        hasher.update(&self.affinity.fingerprint.to_le_bytes());
         hasher.update(question);
         *hasher.finalize().as_bytes()
     }

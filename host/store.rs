@@ -25,6 +25,8 @@ mod row;
 pub mod sqlite;
 /// Long-running work and its progress.
 pub mod task;
+/// What people ask and choose.
+pub mod usage;
 /// What makes a new version of a document.
 mod version;
 /// The world of agents, as it is kept.
@@ -42,6 +44,7 @@ pub use postgres::retrieval::{self, Retrieval};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use task::{Bounds, Phase, Progress, SkipReason, Skipped, Task, TaskKind, TaskState};
+pub use usage::{ForgetUsage, UsageRow, UsageStore};
 pub use world::{SnapshotInfo, StoredEvent, StoredRules, WorldStore};
 
 use crate::index::DocumentVersion;
@@ -139,9 +142,12 @@ pub trait DocumentStore: Send + Sync {
 }
 
 /// All that a backend keeps.
-pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore {}
+pub trait Store: DocumentStore + HistoryStore + KeyStore + MonitoredStore + UsageStore + WorldStore {}
 
-impl<Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore + WorldStore> Store for Backend {}
+impl<Backend> Store for Backend where
+    Backend: DocumentStore + HistoryStore + KeyStore + MonitoredStore + UsageStore + WorldStore
+{
+}
 
 /// A page of the change feed ends after this many bytes of text: what a follower holds in memory.
 pub const PAGE_BYTES: u64 = 8 << 20;

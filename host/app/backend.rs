@@ -17,7 +17,7 @@ use crate::http::{
     AgentMatches, AgentSearch, AgentSearchError, Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome,
     DocumentState, Freshness, HistoryRequest, IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus,
     PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState,
-    TaskStatus, Violation,
+    TaskStatus, Usage, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -35,6 +35,10 @@ impl Backend for App {
 
     fn world(&self) -> Option<Arc<dyn World>> {
         self.ecs.clone().map(|ecs| ecs as Arc<dyn World>)
+    }
+
+    fn usage(&self) -> &dyn Usage {
+        &self.usage
     }
 
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {

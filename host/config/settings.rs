@@ -12,6 +12,7 @@ use crate::cache::Lifetimes;
 use crate::config::file;
 use crate::config::{
     ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+    UsageSettings,
 };
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
@@ -28,6 +29,7 @@ pub struct Settings {
     pub security: SecuritySettings,
     pub telemetry: TelemetrySettings,
     pub ecs: EcsSettings,
+    pub usage: UsageSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -245,6 +247,7 @@ impl Settings {
         self.security.check()?;
         self.telemetry.check()?;
         self.ecs.check()?;
+        self.usage.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

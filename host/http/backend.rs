@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Usage;
 use super::database::DatabaseStatus;
 use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
 use crate::cache;
@@ -28,6 +29,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The world of agents; none when it is switched off.
     fn world(&self) -> Option<Arc<dyn World>>;
+
+    /// What is remembered of use.
+    fn usage(&self) -> &dyn Usage;
 
     /// Searches agents as if they were documents.
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>>;

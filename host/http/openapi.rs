@@ -12,7 +12,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, ecs, indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, ecs, feedback, indexing, keys, page, plugins, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -101,6 +101,11 @@ const JSON: &str = "application/json";
         ecs::history::restore,
         ecs::history::replay,
         ecs::events::events,
+        feedback::choose,
+        feedback::remembered,
+        feedback::forget,
+        page::index,
+        page::file,
         document,
     ),
     tags(

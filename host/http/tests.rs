@@ -8,6 +8,7 @@ mod access;
 mod agents;
 /// The world of agents.
 mod ecs;
+mod feedback;
 /// Malformed and malicious input.
 mod hostile;
 /// Over a real socket: streams, stopping.
@@ -53,6 +54,7 @@ pub(super) struct Fake {
     pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
     pub(super) world: Mutex<Option<Arc<dyn crate::ecs::World>>>,
     pub(super) asked_agents: Mutex<Vec<AgentSearch>>,
+    pub(super) usage: feedback::FakeUsage,
     pub(super) task: watch::Sender<TaskStatus>,
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
@@ -65,6 +67,7 @@ impl Default for Fake {
     fn default() -> Self {
         Self {
             seen: Mutex::default(),
+            usage: Default::default(),
             indexed: Mutex::default(),
             cache_status: Mutex::new(CacheStatus::Miss),
             cleared: Mutex::default(),
@@ -222,6 +225,10 @@ impl Backend for Fake {
 
     fn world(&self) -> Option<Arc<dyn crate::ecs::World>> {
         self.world.lock().clone()
+    }
+
+    fn usage(&self) -> &dyn Usage {
+        &self.usage
     }
 
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {

@@ -21,6 +21,8 @@ pub enum Feature {
     FieldTitle,
     FieldSymbol,
     FieldBody,
+    /// How often the document was chosen for this question.
+    Affinity,
     /// A trait of the agent that searches: the same in every row.
     Agent(Box<str>),
 }
@@ -35,7 +37,7 @@ pub enum Text {
     Body,
 }
 
-const FEATURES: [(&str, Feature); 14] = [
+const FEATURES: [(&str, Feature); 15] = [
     ("score", Feature::Score),
     ("text-score", Feature::TextScore),
     ("vector-score", Feature::VectorScore),
@@ -50,6 +52,7 @@ const FEATURES: [(&str, Feature); 14] = [
     ("field:title", Feature::FieldTitle),
     ("field:symbol", Feature::FieldSymbol),
     ("field:body", Feature::FieldBody),
+    (AFFINITY, Feature::Affinity),
 ];
 
 const TEXTS: [(&str, Text); 5] = [
@@ -59,6 +62,9 @@ const TEXTS: [(&str, Text); 5] = [
     ("language", Text::Language),
     ("body", Text::Body),
 ];
+
+/// The column of what was chosen before, which only some rankers ask for.
+pub const AFFINITY: &str = "affinity";
 
 /// What stands before the name of a trait.
 const AGENT: &str = "agent:";

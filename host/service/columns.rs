@@ -10,6 +10,7 @@ use crate::index::{ChunkInfo, Snapshot};
 use crate::query::{ChunkId, Hits, Persona, ProbeKind, Query};
 use crate::runtime::features::{Feature, Text};
 use crate::runtime::{Candidates, Inputs};
+use crate::usage::Affinity;
 
 /// The best score that one kind of probe gave a chunk, and its rank there from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,6 +78,7 @@ impl Window {
         inputs: &Inputs,
         query: &Query,
         persona: Option<&Persona>,
+        affinity: &Affinity,
         now: SystemTime,
     ) -> Result<Candidates, SearchError> {
         let features: Vec<Feature> = inputs.features.iter().filter_map(|name| Feature::from_name(name)).collect();
@@ -112,6 +114,7 @@ impl Window {
                     Feature::FieldTitle => share(candidate.chunk.document.title.as_deref().unwrap_or_default()),
                     Feature::FieldSymbol => share(&candidate.chunk.symbols.join(" ")),
                     Feature::FieldBody => share(&body),
+                    Feature::Affinity => affinity.of.get(&*candidate.chunk.document.path).copied().unwrap_or_default(),
                     Feature::Agent(name) => persona.map_or(f32::NAN, |persona| persona.value(name)),
                 });
             }

@@ -76,6 +76,15 @@ pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed,
     Ok(Computed { entry: Entry { body: body.into(), etag }, keep: !response.degraded })
 }
 
+/// The total of a finished body; 0 of one that cannot be read.
+pub fn total(body: &[u8]) -> u32 {
+    #[derive(serde::Deserialize)]
+    struct Total {
+        total_results: u32,
+    }
+    serde_json::from_slice::<Total>(body).map_or(0, |total| total.total_results)
+}
+
 /// Positions by score, best first; ties keep the strategy's order.
 fn order(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{
     DocumentStore, HistoryRange, HistoryRow, HistoryStore, KeyStore, Resolution, SnapshotInfo, StoreError, StoredEvent,
-    StoredKey, StoredRules, Task, WorldStore,
+    StoredKey, StoredRules, Task, UsageRow, UsageStore, WorldStore,
 };
 
 /// A root as it is stored, also a removed one.
@@ -66,7 +66,7 @@ impl Target {
 
 /// Rows in and out, past the rules of the feed. For nobody but a copy.
 #[async_trait]
-pub trait Portable: DocumentStore + HistoryStore + KeyStore + WorldStore {
+pub trait Portable: DocumentStore + HistoryStore + KeyStore + UsageStore + WorldStore {
     /// All of them, by id, with the posted one.
     async fn export_roots(&self) -> Result<Vec<RootRow>, StoreError>;
 
@@ -78,8 +78,8 @@ pub trait Portable: DocumentStore + HistoryStore + KeyStore + WorldStore {
 
     async fn target(&self) -> Result<Target, StoreError>;
 
-    /// Notes that a copy has begun. Forgets snapshots and rules that an earlier one left: its source may have let
-    /// some of them go since.
+    /// Notes that a copy has begun. Forgets snapshots and rules that an earlier one left, for its source may have let
+    /// some of them go since, and counts of use, which would be added once more.
     async fn begin_import(&self) -> Result<(), StoreError>;
 
     /// Rows that are there are replaced.
@@ -101,6 +101,9 @@ pub(super) const PAGE_ROWS: i64 = 256;
 /// Events of the world a page at most.
 const EVENTS: u32 = 10_000;
 
+/// Rows of counts of use that are written at once.
+const USAGE_ROWS: usize = 10_000;
+
 /// Rows of history a page at most.
 const HISTORY_ROWS: u32 = 10_000;
 
@@ -116,6 +119,8 @@ pub struct Inventory {
     pub keys: u64,
     /// Rows of it.
     pub history: u64,
+    /// Rows of it.
+    pub usage: u64,
     pub last_sequence: u64,
     /// Of the world of agents.
     pub events: u64,
@@ -131,9 +136,9 @@ pub enum CopyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "the target has {documents} documents of its own, {keys} API keys, {history} rows of history and {events} events of the world; copy into an empty store"
+        "the target has {documents} documents of its own, {keys} API keys, {history} rows of history, {usage} counts of use and {events} events of the world; copy into an empty store"
     )]
-    NotEmpty { documents: u64, keys: u64, history: u64, events: u64 },
+    NotEmpty { documents: u64, keys: u64, history: u64, usage: u64, events: u64 },
     #[error("the source changed while it was copied; stop whatever writes to it, and copy again")]
     SourceChanged,
     #[error(
@@ -156,8 +161,8 @@ pub async fn copy(
             if source_has == target_has {
                 return Ok((target_has, true));
             }
-            let Inventory { documents, keys, history, events, .. } = target_has;
-            return Err(CopyError::NotEmpty { documents, keys, history, events });
+            let Inventory { documents, keys, history, usage, events, .. } = target_has;
+            return Err(CopyError::NotEmpty { documents, keys, history, usage, events });
         }
     }
     to.begin_import().await?;
@@ -222,6 +227,13 @@ async fn read(
                 to.record_history(&rows).await?;
             }
             at = next;
+        }
+    }
+    let usage = from.usage(i32::MAX.cast_unsigned()).await?;
+    seen.usage(&usage);
+    if let Some(to) = into {
+        for rows in usage.chunks(USAGE_ROWS) {
+            to.record_usage(rows).await?;
         }
     }
     read_world(from, into, &mut seen).await?;
@@ -325,6 +337,11 @@ impl Taking {
     fn keys(&mut self, keys: &[StoredKey]) {
         self.inventory.keys += keys.len() as u64;
         keys.iter().for_each(|key| self.take(format!("{key:?}").as_bytes()));
+    }
+
+    fn usage(&mut self, rows: &[UsageRow]) {
+        self.inventory.usage += rows.len() as u64;
+        rows.iter().for_each(|row| self.take(format!("{row:?}").as_bytes()));
     }
 
     fn history(&mut self, rows: &[HistoryRow]) {

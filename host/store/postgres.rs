@@ -29,6 +29,8 @@ mod roots;
 mod rows;
 /// Statements about tasks.
 mod tasks;
+/// Statements about counts of use.
+mod usage;
 /// Statements about the world of agents.
 mod world;
 

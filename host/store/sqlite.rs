@@ -13,6 +13,8 @@ mod keys;
 mod monitor;
 /// Statements about tasks.
 mod tasks;
+/// Statements about counts of use.
+mod usage;
 /// Statements about the world of agents.
 mod world;
 

@@ -1,4 +1,4 @@
-//! The servers that tests start: PostgreSQL and Redis from Debian's packages, and PostgreSQL with pgvector
+//! What tests start beside the server: PostgreSQL, Redis and a browser from Debian's packages, and PostgreSQL with pgvector
 //! from a wheel. What is there already is not asked of any network, and no server is left running.
 
 use std::ffi::OsStr;
@@ -34,6 +34,9 @@ fn require_debian() -> Result<(), Failure> {
     }
     if ["redis-server", "redis-cli"].iter().any(|program| output(Command::new(program).arg("--version")).is_none()) {
         missing.push("redis-server");
+    }
+    if ["chromium", "chromedriver"].iter().any(|program| output(Command::new(program).arg("--version")).is_none()) {
+        missing.extend(["chromium", "chromium-driver"]);
     }
     if !missing.is_empty() {
         install_quietly(&missing)?;

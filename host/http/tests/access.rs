@@ -21,7 +21,8 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 20] = [
+const WANTED: [(&str, Option<Scope>); 24] = [
+    ("/", None),
     ("/api/documents", Some(Scope::Index)),
     ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
@@ -30,17 +31,20 @@ const WANTED: [(&str, Option<Scope>); 20] = [
     ("/api/plugins/{name}/reload", Some(Scope::Admin)),
     ("/api/search/cache/clear", Some(Scope::Admin)),
     ("/api/search/database", Some(Scope::Admin)),
+    ("/api/search/feedback", Some(Scope::Search)),
     ("/api/search/health", Some(Scope::Search)),
     ("/api/search/index", Some(Scope::Index)),
     ("/api/search/performance", Some(Scope::Search)),
     ("/api/search/performance/history", Some(Scope::Admin)),
     ("/api/search/stats", Some(Scope::Search)),
+    ("/api/search/usage", Some(Scope::Admin)),
     ("/api/search/{strategy}", Some(Scope::Search)),
     ("/api/tasks", Some(Scope::Index)),
     ("/api/tasks/{id}", Some(Scope::Index)),
     ("/healthz", None),
     ("/metrics", Some(Scope::Search)),
     ("/openapi.json", None),
+    ("/page/{file}", None),
     ("/readyz", None),
 ];
 

@@ -251,3 +251,26 @@ async fn the_database_says_how_it_fares_or_that_it_is_away() {
     reply.problem(503, "unavailable");
     assert_eq!(reply.header("retry-after"), "1");
 }
+
+#[tokio::test]
+async fn the_page_is_whole_and_asks_nobody_else() {
+    let server = server();
+    let page = server.get("/").await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'self'"));
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    let mut files: Vec<String> =
+        text.split(['"', '\'']).filter(|part| part.starts_with("/page/")).map(Into::into).collect();
+    let script = String::from_utf8(server.get("/page/main.js").await.body.to_vec()).unwrap();
+    let imported = script.split('"').filter_map(|part| part.strip_prefix("./"));
+    files.extend(imported.map(|file| format!("/page/{file}")));
+    assert_eq!(files.len(), 6, "{files:?}");
+    for file in files {
+        let reply = server.get(&file).await;
+        assert_eq!((reply.status.as_u16(), reply.header("etag")), (200, page.header("etag")), "{file}");
+        assert!(!String::from_utf8_lossy(&reply.body).contains("https://"), "{file} reaches beyond the server");
+        let again = server.call(Method::GET, &file, &[("if-none-match", page.header("etag"))], "").await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    }
+    server.get("/page/none.js").await.problem(404, "not-found");
+}

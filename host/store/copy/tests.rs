@@ -61,6 +61,9 @@ async fn fill(store: &dyn Portable) {
     let hour =
         HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
     store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
+    let usage =
+        (0..10_050).map(|row| UsageRow { question: format!("q {row}"), path: "\u{e9}/3.rs".into(), day: 7, count: 2 });
+    store.record_usage(&usage.collect::<Vec<_>>()).await.unwrap();
     // Of three snapshots the first is gone, and the second stays because it was pinned.
     for (sequence, name) in [(100, None), (200, None), (300, None)] {
         let id = store.save_snapshot(&snapshot(sequence, name), &[1; 1000], 1).await.unwrap();
@@ -119,7 +122,9 @@ async fn a_target_with_a_key_history_or_a_world_of_its_own_is_refused() {
         with_world.append_events(&events([1])).await.unwrap();
         for (target, expected) in [(with_key, (1, 0, 0)), (with_history, (0, 1, 0)), (with_world, (0, 0, 1))] {
             let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
-            let CopyError::NotEmpty { documents: 0, keys, history, events } = error else { panic!("{error}") };
+            let CopyError::NotEmpty { documents: 0, keys, history, usage: 0, events } = error else {
+                panic!("{error}")
+            };
             assert_eq!((keys, history, events), expected);
             assert_eq!(target.last_sequence().await.unwrap(), 0);
         }
@@ -137,6 +142,7 @@ async fn assert_same(one: &dyn Portable, two: &dyn Portable) {
         let all = HistoryRange { resolution, from: 0, until: i64::MAX, host: None, limit: 100_000 };
         assert_eq!(one.history(&all).await.unwrap(), two.history(&all).await.unwrap());
     }
+    assert_eq!(one.usage(100_000).await.unwrap(), two.usage(100_000).await.unwrap());
     assert_eq!(one.events(0, 100_000).await.unwrap(), two.events(0, 100_000).await.unwrap());
     assert_eq!(one.export_snapshots().await.unwrap(), two.export_snapshots().await.unwrap());
     for SnapshotInfo { id, .. } in one.snapshots().await.unwrap() {
@@ -160,7 +166,7 @@ async fn a_copy_there_and_back_is_the_same() {
     let (moved, was_there) = copy(&*first, &*there, &|count| copied.store(count, Ordering::Relaxed)).await.unwrap();
     // 600 and 3 written; 2 removed, then the 120 of root one.
     assert_eq!((moved.documents, moved.tombstones, moved.roots, moved.tasks), (481, 122, 2, 2));
-    assert_eq!((moved.keys, moved.history), (2, 12_001));
+    assert_eq!((moved.keys, moved.history, moved.usage), (2, 12_001, 10_050));
     assert_eq!((moved.events, moved.snapshots, moved.rules), (12_000, 3, 2));
     assert_eq!((moved.last_sequence, was_there), (725, false));
     assert_eq!(copied.into_inner(), 603);

@@ -70,7 +70,8 @@ async fn target(session: &mut Session) -> sqlx::Result<Target> {
     const TARGET: &str = "
         SELECT EXISTS (SELECT FROM counters WHERE name = 'copying'),
             EXISTS (SELECT FROM documents) OR EXISTS (SELECT FROM roots WHERE id <> 0) OR EXISTS (SELECT FROM tasks)
-                OR EXISTS (SELECT FROM api_keys) OR EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM world_events)
+                OR EXISTS (SELECT FROM api_keys) OR EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM usage)
+                OR EXISTS (SELECT FROM world_events)
                 OR EXISTS (SELECT FROM world_snapshots) OR EXISTS (SELECT FROM world_rules)";
     let (connection, monitor) = session.parts()?;
     let (begun, used) = timed(monitor, TARGET, sqlx::query_as(TARGET).fetch_one(connection)).await?;
@@ -81,9 +82,10 @@ async fn begin(session: &mut Session) -> sqlx::Result<()> {
     const BEGIN: &str = "INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING";
     const SNAPSHOTS: &str = "DELETE FROM world_snapshots";
     const RULES: &str = "DELETE FROM world_rules";
+    const USAGE: &str = "DELETE FROM usage";
     let (connection, monitor) = session.parts()?;
     let mut transaction = connection.begin().await?;
-    for statement in [BEGIN, SNAPSHOTS, RULES] {
+    for statement in [BEGIN, SNAPSHOTS, RULES, USAGE] {
         timed(monitor, statement, sqlx::query(statement).execute(&mut *transaction)).await?;
     }
     transaction.commit().await

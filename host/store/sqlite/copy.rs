@@ -34,7 +34,8 @@ impl Portable for SqliteStore {
             "SELECT EXISTS (SELECT 1 FROM counters WHERE name = 'copying'),
                  EXISTS (SELECT 1 FROM documents) OR EXISTS (SELECT 1 FROM roots WHERE id <> 0)
                      OR EXISTS (SELECT 1 FROM tasks) OR EXISTS (SELECT 1 FROM api_keys)
-                     OR EXISTS (SELECT 1 FROM history) OR EXISTS (SELECT 1 FROM world_events)
+                     OR EXISTS (SELECT 1 FROM history) OR EXISTS (SELECT 1 FROM usage)
+                     OR EXISTS (SELECT 1 FROM world_events)
                      OR EXISTS (SELECT 1 FROM world_snapshots) OR EXISTS (SELECT 1 FROM world_rules)",
         );
         let (begun, used) = row.fetch_one(&self.readers).await.map_err(failure)?;
@@ -47,6 +48,7 @@ impl Portable for SqliteStore {
             "INSERT INTO counters (name, value) VALUES ('copying', 1) ON CONFLICT DO NOTHING",
             "DELETE FROM world_snapshots",
             "DELETE FROM world_rules",
+            "DELETE FROM usage",
         ] {
             sqlx::query(statement).execute(&mut *transaction).await.map_err(failure)?;
         }

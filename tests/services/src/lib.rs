@@ -1,13 +1,15 @@
-//! Throw-away PostgreSQL and Redis servers for tests and benches: real programs on free ports of loopback, in
+//! Throw-away PostgreSQL and Redis servers and browsers for tests and benches: real programs on free ports of loopback, in
 //! temporary folders, that end with the process that started them, however that ends. Never a server that
 //! happens to be there. Everything here blocks; failures panic with what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod browser;
 mod certificate;
 mod child;
 mod postgres;
 mod redis;
 
+pub use browser::Browser;
 pub use certificate::Certificate;
 pub use postgres::{Postgres, PostgresKind, PostgresOptions};
 pub use redis::{Redis, RedisCluster};

@@ -1,0 +1,112 @@
+// Sections, keys, and the one way to the server. Knows nothing of what the sections show.
+
+import * as search from "./search.js";
+import * as plugins from "./plugins.js";
+import * as live from "./live.js";
+import * as world from "./world.js";
+
+const sections = { search, plugins, live, world };
+const element = (id) => document.getElementById(id);
+const state = element("state");
+const key = element("key");
+let open = "search";
+
+/// Asks the server; answers with the body and the headers. A problem document becomes an error with its words.
+export async function ask(path, body, options = {}) {
+  const headers = {};
+  if (key.value) headers.authorization = `Bearer ${key.value}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const method = options.method ?? (body === undefined ? "GET" : "POST");
+  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: options.signal });
+  const text = await response.text();
+  let json = null;
+  try { json = JSON.parse(text); } catch { /* An empty body, or not ours. */ }
+  if (!response.ok) {
+    const error = new Error(json?.detail ?? `${response.status} ${response.statusText}`);
+    error.status = response.status;
+    throw error;
+  }
+  return { json, headers: response.headers };
+}
+
+/// An element with text and attributes; text is never taken for markup.
+export function make(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  return made;
+}
+
+export const count = (value) => Math.round(value).toLocaleString("en");
+
+export function bytes(value) {
+  const units = ["B", "kB", "MB", "GB"];
+  let at = 0;
+  while (value >= 1000 && at < units.length - 1) { value /= 1000; at += 1; }
+  return `${value.toFixed(at ? 1 : 0)} ${units[at]}`;
+}
+
+function show(name) {
+  open = name;
+  for (const section of Object.keys(sections)) element(section).hidden = section !== name;
+  for (const button of document.querySelectorAll("nav button")) {
+    if (button.dataset.section === name) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  }
+  history.replaceState(null, "", name === "search" ? location.pathname + location.search : `#${name}`);
+  refresh();
+}
+
+/// Refreshes what is looked at; the figures are taken even when nobody looks, so that their charts have no gap.
+let busy = false;
+async function refresh() {
+  if (busy || document.hidden) return;
+  busy = true;
+  try {
+    await live.sample();
+    await sections[open].refresh?.();
+    state.textContent = live.summary();
+    state.className = "";
+  } catch (error) {
+    state.textContent = error.status === 401 ? "An API key is needed: enter it below." : `Away: ${error.message}`;
+    state.className = "bad";
+  } finally {
+    busy = false;
+  }
+}
+
+document.querySelector("nav").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) show(button.dataset.section);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") return document.activeElement?.blur();
+  if (event.target.closest("input, select, textarea")) return;
+  const section = Object.keys(sections)[Number(event.key) - 1];
+  if (section) return show(section);
+  if (event.key === "/") {
+    event.preventDefault();
+    show("search");
+    element("query").focus();
+  } else if (open === "search" && (event.key === "j" || event.key === "k")) {
+    search.move(event.key === "j" ? 1 : -1);
+  }
+});
+
+key.value = sessionStorage.getItem("key") ?? "";
+key.addEventListener("change", () => {
+  sessionStorage.setItem("key", key.value);
+  plugins.pickers().catch(() => {});
+  refresh();
+});
+element("key-form").addEventListener("submit", (event) => event.preventDefault());
+document.addEventListener("visibilitychange", refresh);
+
+search.start();
+world.start();
+plugins.pickers().catch(() => {});
+show(sections[location.hash.slice(1)] ? location.hash.slice(1) : "search");
+search.fromAddress();
+setInterval(refresh, 2000);
