@@ -1,5 +1,7 @@
 //! What tests share: built plugins and fixtures, a runtime over them, a fake index; servers and trees.
 
+/// A browser.
+pub mod browser;
 /// What a test asks a server, and what it gets back.
 pub mod client;
 /// Clients that post documents and remember what they were promised.
