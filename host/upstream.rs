@@ -22,6 +22,7 @@ pub use answers::Chat;
 pub use breaker::BreakerState;
 pub use client::{Call, Client, ClientError, ClientOptions, UpstreamFigures};
 pub use endpoint::{BadEndpoint, Dialect, Endpoint};
+pub use ipnet::IpNet;
 pub use policy::{BadHost, Host, Policy};
 pub use vectors::Vectors;
 
