@@ -74,6 +74,13 @@ pub(super) struct Pass {
 }
 
 impl Pass {
+    /// The answer has begun: if this is the trial, others need not wait for its end.
+    pub fn answered(&mut self) {
+        if std::mem::take(&mut self.is_trial) {
+            *self.breaker.state.lock() = State::Closed { failures: 0 };
+        }
+    }
+
     pub fn succeeded(mut self) {
         self.settled = true;
         let mut state = self.breaker.state.lock();
@@ -166,6 +173,17 @@ mod tests {
         let breaker = opened(now);
         drop(breaker.admit(now + PAUSE).unwrap());
         assert!(breaker.admit(now + PAUSE).is_ok());
+    }
+
+    #[test]
+    fn a_trial_whose_answer_has_begun_lets_others_through() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        let mut trial = breaker.admit(now + PAUSE).unwrap();
+        trial.answered();
+        assert!(breaker.admit(now + PAUSE).is_ok());
+        assert!(!trial.failed(now + PAUSE), "one failure after it closed");
+        assert_eq!(breaker.state(now + PAUSE), BreakerState::Closed);
     }
 
     #[test]

@@ -141,20 +141,26 @@ impl Client {
         // Whoever comes first in the process installs it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let policy = Arc::new(options.policy.clone());
-        let http = reqwest::Client::builder()
-            // A redirect would go where nobody looked; its answer is given as it is.
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy would resolve names itself.
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("corsac/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver::new(lookup, policy.clone(), options.dns_life)))
-            .connect_timeout(options.timeout.min(LONGEST_CONNECT))
-            .pool_max_idle_per_host(options.connections_per_host)
-            // Ours has its own say about repeating.
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|error| ClientError(error.to_string()))?;
+        let builder = || {
+            reqwest::Client::builder()
+                // A redirect would go where nobody looked; its answer is given as it is.
+                .redirect(reqwest::redirect::Policy::none())
+                // A proxy would resolve names itself.
+                .no_proxy()
+                .referer(false)
+                .user_agent(concat!("corsac/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Arc::new(Resolver::new(lookup, policy.clone(), options.dns_life)))
+                .connect_timeout(options.timeout.min(LONGEST_CONNECT))
+                .pool_max_idle_per_host(options.connections_per_host)
+                // Ours has its own say about repeating.
+                .retry(reqwest::retry::never())
+        };
+        let http = builder().build().or_else(|error| {
+            // A machine without certificates of authorities: what needs none shall work.
+            tracing::debug!(%error, "no certificates of authorities, so HTTPS to services elsewhere will fail");
+            builder().tls_certs_only([]).build()
+        });
+        let http = http.map_err(|error| ClientError(error.to_string()))?;
         let permits = Arc::new(Semaphore::new(options.connections));
         Ok(Self { inner: Arc::new(Inner { http, options, policy, permits, upstreams: Mutex::default() }) })
     }
@@ -191,8 +197,11 @@ impl Client {
     ) -> Result<(StatusCode, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let upstream = self.inner.upstream(&call)?;
         let timeout = call.timeout.unwrap_or(self.inner.options.timeout).min(self.inner.options.timeout);
-        let begun = self.inner.begin(&upstream, &call, Instant::now() + timeout).await?;
+        let mut begun = self.inner.begin(&upstream, &call, Instant::now() + timeout).await?;
         let status = begun.response.status();
+        if !status.is_server_error() {
+            begun.pass.answered();
+        }
         let limit = self.inner.options.max_answer_bytes;
         let state = (begun.response.bytes_stream(), Some((begun.pass, begun._turn)), 0);
         let pieces = futures::stream::unfold(state, move |(mut body, held, read)| {

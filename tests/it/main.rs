@@ -25,4 +25,5 @@ mod support;
 mod swap;
 mod tidy;
 mod tls;
+mod upstream;
 mod world;
