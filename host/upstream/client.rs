@@ -141,6 +141,7 @@ impl Client {
         // Whoever comes first in the process installs it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let policy = Arc::new(options.policy.clone());
+        let resolver = Arc::new(Resolver::new(lookup, policy.clone(), options.dns_life));
         let builder = || {
             reqwest::Client::builder()
                 // A redirect would go where nobody looked; its answer is given as it is.
@@ -149,7 +150,7 @@ impl Client {
                 .no_proxy()
                 .referer(false)
                 .user_agent(concat!("corsac/", env!("CARGO_PKG_VERSION")))
-                .dns_resolver(Arc::new(Resolver::new(lookup, policy.clone(), options.dns_life)))
+                .dns_resolver(resolver.clone())
                 .connect_timeout(options.timeout.min(LONGEST_CONNECT))
                 .pool_max_idle_per_host(options.connections_per_host)
                 // Ours has its own say about repeating.

@@ -38,8 +38,8 @@ impl Vectors {
             return Err(self.endpoint.said(200, &reason));
         }
         let rows = match self.endpoint.dialect {
-            Dialect::OpenAi => self.in_order(answer["data"].take(), texts.len())?,
-            Dialect::Ollama => self.list(answer["embeddings"].take(), "embeddings")?,
+            Dialect::OpenAi => self.in_order(taken(&mut answer, "data"), texts.len())?,
+            Dialect::Ollama => self.list(taken(&mut answer, "embeddings"), "embeddings")?,
         };
         if rows.len() != texts.len() {
             return Err(self.nonsense(format!("{} vectors for {} texts", rows.len(), texts.len())));
@@ -56,7 +56,7 @@ impl Vectors {
             let index = member.get("index").map_or(Some(nth as u64), Value::as_u64);
             let row = index.and_then(|index| rows.get_mut(usize::try_from(index).ok()?)).filter(|row| row.is_null());
             let wrong = || self.nonsense("data with an index that is out of range or comes twice");
-            *row.ok_or_else(wrong)? = member["embedding"].take();
+            *row.ok_or_else(wrong)? = taken(&mut member, "embedding");
         }
         if found == count { Ok(rows) } else { Err(self.nonsense(format!("{found} vectors for {count} texts"))) }
     }
@@ -82,6 +82,11 @@ impl Vectors {
     fn nonsense(&self, reason: impl AsRef<str>) -> UpstreamError {
         self.endpoint.nonsense(reason)
     }
+}
+
+/// A field, or null where there is none; an index would panic in what is no object.
+fn taken(value: &mut Value, field: &str) -> Value {
+    value.get_mut(field).map(Value::take).unwrap_or_default()
 }
 
 impl Embeddings for Vectors {

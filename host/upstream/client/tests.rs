@@ -120,7 +120,8 @@ async fn a_breaker_opens_for_its_upstream_alone() {
     assert_eq!((of(&good).failures, of(&good).breaker, of(&good).in_flight), (0, BreakerState::Closed, 0));
 }
 
-/// Each server counts how many calls it has at once, and lets none go before the expected number is there.
+/// `/3` and `/4` answer when so many calls wait there: fewer at once would never come to an end. What all of them count
+/// is the most at once, which is the other side.
 #[tokio::test]
 async fn limits_hold_for_each_host_and_in_all() {
     #[derive(Default)]
@@ -128,33 +129,50 @@ async fn limits_hold_for_each_host_and_in_all() {
         now: AtomicUsize,
         most: AtomicUsize,
     }
-    async fn handler(Shared(counts): Shared<Arc<[Counting; 2]>>, uri: axum::http::Uri) {
-        let of: usize = uri.path()[1..2].parse().unwrap();
-        for counting in [&counts[of], &counts[1]] {
-            let now = counting.now.fetch_add(1, Ordering::SeqCst) + 1;
-            counting.most.fetch_max(now, Ordering::SeqCst);
-        }
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        for counting in [&counts[of], &counts[1]] {
-            counting.now.fetch_sub(1, Ordering::SeqCst);
+    impl Counting {
+        fn enter(&self) {
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
         }
     }
-    let counts = Arc::<[Counting; 2]>::default();
-    let router = Router::new().fallback(any(handler)).with_state(counts.clone());
-    let (first, second) = (serve(router.clone()).await.to_string(), serve(router).await.to_string());
-    let client =
-        Client::new(ClientOptions { connections: 4, connections_per_host: 3, ..options(&[&first, &second]) }).unwrap();
-    let one_host =
-        futures::future::join_all((0..12).map(|_| client.fetch(call(Method::GET, &format!("http://{first}/0")))));
-    assert!(one_host.await.iter().all(Result::is_ok));
-    assert_eq!(counts[0].most.load(Ordering::SeqCst), 3);
-    // `/0` of both servers counts into the same two, so the larger of them is what both had at once.
-    let both = (0..24).map(|nth| {
-        let host = if nth % 2 == 0 { &first } else { &second };
-        client.fetch(call(Method::GET, &format!("http://{host}/0")))
-    });
-    assert!(futures::future::join_all(both).await.iter().all(Result::is_ok));
-    assert_eq!(counts[1].most.load(Ordering::SeqCst), 4);
+    #[derive(Clone)]
+    struct Server {
+        own: Arc<Counting>,
+        all: Arc<Counting>,
+        three: Arc<tokio::sync::Barrier>,
+        four: Arc<tokio::sync::Barrier>,
+    }
+    async fn handler(Shared(server): Shared<Server>, uri: axum::http::Uri) {
+        [&server.own, &server.all].map(|counting| counting.enter());
+        match uri.path() {
+            "/3" => _ = server.three.wait().await,
+            "/4" => _ = server.four.wait().await,
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+        [&server.own, &server.all].map(|counting| counting.now.fetch_sub(1, Ordering::SeqCst));
+    }
+    let barrier = |size| Arc::new(tokio::sync::Barrier::new(size));
+    let first = Server { own: Arc::default(), all: Arc::default(), three: barrier(3), four: barrier(4) };
+    let second = Server { own: Arc::default(), ..first.clone() };
+    let router = |server: &Server| Router::new().fallback(any(handler)).with_state(server.clone());
+    let hosts = [serve(router(&first)).await.to_string(), serve(router(&second)).await.to_string()];
+    let limits = ClientOptions { connections: 4, connections_per_host: 3, ..options(&[&hosts[0], &hosts[1]]) };
+    let client = Client::new(limits).unwrap();
+    let calls = |count: usize, path: &str, hosts: &[String]| {
+        let url = |nth: usize| format!("http://{}{path}", hosts[nth % hosts.len()]);
+        let urls: Vec<String> = (0..count).map(url).collect();
+        let client = client.clone();
+        async move {
+            let calls = urls.iter().map(|url| client.fetch(call(Method::GET, url)));
+            assert!(futures::future::join_all(calls).await.iter().all(Result::is_ok));
+        }
+    };
+    calls(12, "/3", &hosts[..1]).await;
+    assert_eq!(first.own.most.load(Ordering::SeqCst), 3);
+    calls(4, "/4", &hosts).await;
+    calls(40, "/", &hosts).await;
+    assert_eq!(first.all.most.load(Ordering::SeqCst), 4);
+    assert!(first.own.most.load(Ordering::SeqCst) <= 3 && second.own.most.load(Ordering::SeqCst) <= 3);
 }
 
 #[tokio::test]

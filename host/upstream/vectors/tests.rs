@@ -91,6 +91,7 @@ async fn every_wrong_answer_is_nonsense_that_says_why() {
         (Dialect::OpenAi, json!({ "data": [{ "embedding": [1, 2] }, { "embedding": [1] }] }), "of 2 and of 1"),
         (Dialect::OpenAi, json!({ "data": [{ "embedding": "AAAA" }, { "embedding": "AAAA" }] }), "no list `embedding`"),
         (Dialect::OpenAi, json!([1, 2]), "no list `data`"),
+        (Dialect::OpenAi, json!({ "data": [1, 2] }), "no list `embedding`"),
         // The field of the older call, which takes one text.
         (Dialect::Ollama, json!({ "embedding": [1.0, 2.0] }), "no list `embeddings`"),
         (Dialect::Ollama, json!({ "embeddings": [[1.0], [2.0], [3.0]] }), "3 vectors for 2 texts"),
