@@ -102,10 +102,11 @@ impl Loader {
                 return Err(LoadError::NoGrant(description.name));
             }
             // In force after the trial, which asks nobody outside.
-            let grant = Grant::new(self.outgoing.clone(), &options);
+            let label: Arc<str> = format!("{}@{}", description.name, description.version).into();
+            let grant = Grant::new(self.outgoing.clone(), &options, label.clone());
             let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
             let mut plugin = Plugin {
-                label: format!("{}@{}", description.name, description.version).into(),
+                label,
                 identity: identity(&digest, &settings),
                 description,
                 kind,

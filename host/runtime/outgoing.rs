@@ -49,12 +49,14 @@ pub struct Grant {
     outgoing: Option<Arc<dyn Outgoing>>,
     hosts: Arc<[Host]>,
     timeout: Duration,
+    /// `name@version` for log lines.
+    label: Arc<str>,
 }
 
 impl Grant {
-    pub fn new(outgoing: Option<Arc<dyn Outgoing>>, options: &PluginOptions) -> Self {
+    pub fn new(outgoing: Option<Arc<dyn Outgoing>>, options: &PluginOptions, label: Arc<str>) -> Self {
         let timeout = Duration::from_millis(options.http_timeout_ms);
-        Self { outgoing, hosts: options.http.clone().into(), timeout }
+        Self { outgoing, hosts: options.http.clone().into(), timeout, label }
     }
 }
 
@@ -99,7 +101,7 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, _: Option<RequestOptions>, _: Io) -> Sending {
-        let Grant { outgoing, hosts, timeout } = self.grant.clone();
+        let Grant { outgoing, hosts, timeout, label } = self.grant.clone();
         let Some(outgoing) = outgoing else { return Box::new(async { Err(Error::HttpRequestDenied) }) };
         let Some(left) = self.requests_left.checked_sub(1) else {
             let reason = format!("more than {REQUESTS_PER_CALL} requests in one call");
@@ -117,7 +119,7 @@ impl WasiHttpHooks for Hooks {
             waited.fetch_add(began.elapsed().as_micros() as u64, Ordering::Relaxed);
             let answer = answer.map_err(|error| match error {
                 OutgoingError::Denied(reason) => {
-                    tracing::warn!(target: "plugin", reason, "a request was denied");
+                    tracing::warn!(target: "plugin", plugin = &*label, reason, "a request was denied");
                     Error::HttpRequestDenied
                 }
                 OutgoingError::TimedOut => Error::HttpResponseTimeout,

@@ -143,13 +143,13 @@ async fn limits_hold_for_each_host_and_in_all() {
         four: Arc<tokio::sync::Barrier>,
     }
     async fn handler(Shared(server): Shared<Server>, uri: axum::http::Uri) {
-        [&server.own, &server.all].map(|counting| counting.enter());
+        [&server.own, &server.all].iter().for_each(|counting| counting.enter());
         match uri.path() {
             "/3" => _ = server.three.wait().await,
             "/4" => _ = server.four.wait().await,
             _ => tokio::time::sleep(Duration::from_millis(5)).await,
         }
-        [&server.own, &server.all].map(|counting| counting.now.fetch_sub(1, Ordering::SeqCst));
+        [&server.own, &server.all].iter().for_each(|counting| _ = counting.now.fetch_sub(1, Ordering::SeqCst));
     }
     let barrier = |size| Arc::new(tokio::sync::Barrier::new(size));
     let first = Server { own: Arc::default(), all: Arc::default(), three: barrier(3), four: barrier(4) };
