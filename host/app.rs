@@ -23,6 +23,8 @@ mod retrieval;
 mod store;
 /// What is remembered of use.
 mod usage;
+/// Services elsewhere.
+mod upstream;
 /// The world of agents.
 mod world;
 
@@ -42,7 +44,7 @@ use crate::ecs::Ecs;
 use crate::http::{self, Stopped};
 use crate::index::{Index, IndexError, Searched};
 use crate::ingest::{IndexRequest, Ingest, IngestConfig, IngestError};
-use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
+use crate::runtime::{LoadError, Outgoing, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
 use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, PostgresStore, Store, StoreError, Task, TaskState};
@@ -72,6 +74,8 @@ pub enum AppError {
     Ingest(#[from] IngestError),
     #[error(transparent)]
     Cache(#[from] crate::cache::BadUrl),
+    #[error(transparent)]
+    Client(#[from] crate::upstream::ClientError),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error(
@@ -113,6 +117,7 @@ pub struct App {
     cors: http::Cors,
     drain: Duration,
     store_probe: health::StoreProbe,
+    upstreams: upstream::Upstreams,
     history: Option<history::History>,
     usage: usage::Usage,
     /// None where it is switched off.
@@ -139,7 +144,8 @@ impl App {
         store::match_index(&*store, &data).await?;
         let keyring = keys::keyring(settings, &store, &data).await?;
         let (index, ingest) = follow(&store, shared, &data, settings, tree.as_deref()).await?;
-        let runtime = start_runtime(settings, &data).await?;
+        let upstreams = upstream::Upstreams::new(settings)?;
+        let runtime = start_runtime(settings, &data, upstreams.outgoing()).await?;
         let watch = if settings.server.plugin_folders.is_empty() { None } else { Some(runtime.watch()?) };
         let cache = cache::open(settings, store.identity().await?.as_deref(), &data).await?;
         let metrics = Arc::<Metrics>::default();
@@ -176,6 +182,7 @@ impl App {
             cache,
             metrics,
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
+            upstreams,
             history,
             usage,
             ecs,
@@ -315,7 +322,11 @@ async fn follow(
     }
 }
 
-async fn start_runtime(settings: &Settings, data: &Path) -> Result<Arc<Runtime>, AppError> {
+async fn start_runtime(
+    settings: &Settings,
+    data: &Path,
+    outgoing: Arc<dyn Outgoing>,
+) -> Result<Arc<Runtime>, AppError> {
     for folder in &settings.server.plugin_folders {
         let failed = |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -326,6 +337,7 @@ async fn start_runtime(settings: &Settings, data: &Path) -> Result<Arc<Runtime>,
         embedded: STANDARD_PLUGINS,
         folders: settings.server.plugin_folders.clone(),
         plugins: Arc::new(move |name: &str| settings_of.plugin(name)),
+        outgoing: Some(outgoing),
     };
     Ok(Runtime::start(options).await?)
 }

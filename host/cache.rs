@@ -234,6 +234,11 @@ impl Cache {
         Some(stored.entry)
     }
 
+    /// Whether a namespace was given a life time of its own.
+    pub fn has_lifetime(&self, namespace: &str) -> bool {
+        self.inner.lifetimes.named.contains_key(namespace)
+    }
+
     /// Whether a key is in process and fresh; counts nothing.
     pub async fn holds(&self, namespace: &str, digest: Digest) -> bool {
         let namespace = self.inner.namespace(namespace);

@@ -22,6 +22,8 @@ mod shared;
 mod telemetry;
 /// The values of what is remembered of use.
 mod usage;
+/// The values of services elsewhere.
+mod upstream;
 
 pub use command::{
     Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
@@ -35,8 +37,11 @@ pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode,
 pub use shared::{DatabaseSettings, RedisSettings};
 pub use telemetry::TelemetrySettings;
 pub use usage::UsageSettings;
+pub use upstream::{AnswersSettings, EmbeddingsSettings, UpstreamArguments, UpstreamSettings};
 
 use std::path::{Path, PathBuf};
+
+use crate::upstream::{BadEndpoint, Host};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -67,6 +72,12 @@ pub enum ConfigError {
     OtlpEndpoint,
     #[error("telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is {0}, but must be from 0 to 1")]
     SampleRatio(f64),
+    #[error("{section}.url or its neighbours: the service {reason}")]
+    Endpoint { section: &'static str, reason: BadEndpoint },
+    #[error(
+        "plugins.{plugin} is granted {host} in `http`, which is not in upstream.allowed_hosts: add it there if plugins may call it"
+    )]
+    Grant { plugin: String, host: Host },
     #[error("there is no home folder to keep the data in; say where with --data")]
     NoDataFolder,
 }

@@ -22,6 +22,8 @@ mod instance;
 mod limits;
 /// From bytes to a plugin that has been tried.
 mod load;
+/// The way of a granted plugin to services elsewhere.
+mod outgoing;
 /// One version of one plugin, and its calls.
 mod plugin;
 /// Which plugins serve.
@@ -40,6 +42,7 @@ pub use error::{CallError, LoadError};
 pub use imports::Retriever;
 pub use limits::{InstancePolicy, PluginOptions};
 pub use load::Loader;
+pub use outgoing::{Outgoing, OutgoingError};
 pub use plugin::{Description, Inputs, Plugin, Source};
 pub use registry::{Failure, Registry};
 pub use reload::{OptionsOf, Refresh, ReloadError, Runtime, RuntimeOptions, Watch};

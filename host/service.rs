@@ -143,7 +143,9 @@ impl Service {
         let inner = &*self.inner;
         let plan = inner.plan(request)?;
         let question = plan.request.digest();
-        if let Some(frequent) = &inner.frequent {
+        if let Some(frequent) = &inner.frequent
+            && plan.strategy.is_pure()
+        {
             frequent.count(&plan, &question, began);
         }
         let key = plan.key(&inner.collection, &question);
@@ -213,7 +215,10 @@ impl Inner {
         let took = stages.began.elapsed();
         let job = plan.clone();
         let rendering = blocking(move || page::render(&job, outcome, took));
-        let computed = rendering.instrument(debug_span!("fetch")).await??;
+        let mut computed = rendering.instrument(debug_span!("fetch")).await??;
+        // What a service elsewhere found may be otherwise the next time, and no key tells: kept only where the
+        // operator has said for how long.
+        computed.keep &= plan.strategy.is_pure() || self.cache.has_lifetime(plan.namespace());
         stages.end("fetch");
         Ok(computed)
     }

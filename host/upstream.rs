@@ -1,8 +1,36 @@
 //! What the host asks of services elsewhere: text that a language model writes, and vectors of another embedding
 //! model. Knows HTTP as a client; nothing of searches, of plugins or of our own routes.
 
+/// What language models say.
+mod answers;
+/// When to leave a service alone.
+mod breaker;
+/// The pooled client.
+mod client;
+/// A service with its dialect, model and key.
+mod endpoint;
+/// Lines out of a stream of bytes.
+mod pieces;
+/// Whom it may call.
+mod policy;
+/// From names to addresses.
+mod resolve;
+/// What embedding models give.
+mod vectors;
+
+pub use answers::Chat;
+pub use breaker::BreakerState;
+pub use client::{Call, Client, ClientError, ClientOptions, UpstreamFigures};
+pub use endpoint::{BadEndpoint, Dialect, Endpoint};
+pub use ipnet::IpNet;
+pub use policy::{BadHost, Host, Policy};
+pub use vectors::Vectors;
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+
+/// An answer as it comes.
+type StreamOfBytes = BoxStream<'static, Result<bytes::Bytes, UpstreamError>>;
 
 /// What a language model is to answer, and from what.
 #[derive(Clone, Debug, PartialEq, Eq)]

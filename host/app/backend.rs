@@ -24,6 +24,7 @@ use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
 use crate::telemetry::HistoryFigures;
+use crate::upstream::UpstreamFigures;
 
 /// Tasks that a list shows.
 const LISTED_TASKS: u32 = 100;
@@ -218,6 +219,10 @@ impl Backend for App {
 
     fn history_figures(&self) -> Option<HistoryFigures> {
         self.history.as_ref().map(|history| history.figures())
+    }
+
+    fn upstreams(&self) -> Vec<UpstreamFigures> {
+        self.upstreams.figures()
     }
 
     fn ready(&self) -> bool {

@@ -69,7 +69,8 @@ impl App {
     /// Every part, in the order of its weight.
     pub(super) async fn parts_now(&self) -> Vec<PartStatus> {
         let (store, cache) = tokio::join!(self.store_probe.status(), self.cache.figures());
-        vec![store, self.index_part(), self.plugins_part(), self.world_part(), cache_part(&cache), redis_part(&cache)]
+        let (own, shared) = (cache_part(&cache), redis_part(&cache));
+        vec![store, self.index_part(), self.plugins_part(), self.world_part(), own, shared, self.upstreams.part()]
     }
 
     fn index_part(&self) -> PartStatus {

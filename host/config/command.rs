@@ -10,6 +10,7 @@ use super::location::StoreLocation;
 use super::secret::Secret;
 use super::security::SecurityArguments;
 use super::settings::RetrievalMode;
+use super::upstream::UpstreamArguments;
 use crate::telemetry::LogFormat;
 
 /// A search server whose retrieval strategies and rankers are hot-swappable WebAssembly components.
@@ -185,6 +186,8 @@ pub struct ServeArguments {
     pub security: SecurityArguments,
     #[command(flatten)]
     pub telemetry: TelemetryArguments,
+    #[command(flatten)]
+    pub upstream: UpstreamArguments,
     /// What answers a query's look-ups: each host's own index, or the database [default: index].
     #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
     pub retrieval: Option<RetrievalMode>,

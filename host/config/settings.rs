@@ -9,13 +9,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
-use crate::config::file;
 use crate::config::{
     ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
     UsageSettings,
+    AnswersSettings, ConfigError, DatabaseSettings, EcsSettings, EmbeddingsSettings, RedisSettings, SecuritySettings,
+    ServeArguments, TelemetrySettings, UpstreamSettings,
 };
+use crate::config::{file, upstream};
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
+use crate::upstream::Host;
 
 /// The whole configuration; also the shape of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +33,9 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     pub ecs: EcsSettings,
     pub usage: UsageSettings,
+    pub upstream: UpstreamSettings,
+    pub answers: AnswersSettings,
+    pub embeddings: EmbeddingsSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -160,6 +166,9 @@ pub struct PluginOverrides {
     pub max_probes: Option<u32>,
     pub concurrent_calls: Option<u32>,
     pub instances: Option<InstancePolicy>,
+    /// Hosts that it may call over HTTP; part of `upstream.allowed_hosts`.
+    pub http: Vec<Host>,
+    pub http_timeout_ms: Option<u64>,
     /// Added to the default settings, key by key.
     pub settings: BTreeMap<String, String>,
 }
@@ -201,6 +210,8 @@ impl Settings {
         set(&mut policy.max_probes, own.max_probes);
         set(&mut policy.concurrent_calls, own.concurrent_calls);
         set(&mut policy.instances, own.instances);
+        set(&mut policy.http_timeout_ms, own.http_timeout_ms);
+        policy.http.clone_from(&own.http);
         policy.settings.extend(own.settings.clone());
         policy
     }
@@ -223,6 +234,9 @@ impl Settings {
         self.redis.apply(&arguments.shared);
         self.security.apply(&arguments.security);
         self.telemetry.apply(&arguments.telemetry);
+        self.upstream.apply(&arguments.upstream);
+        self.answers.key = arguments.upstream.answers_key.clone().or(self.answers.key.take());
+        self.embeddings.key = arguments.upstream.embeddings_key.clone().or(self.embeddings.key.take());
         set(&mut self.cache.bytes, arguments.cache_bytes);
         set(&mut self.cache.other_ttl_seconds, arguments.cache_ttl);
         for (namespace, seconds) in [
@@ -248,6 +262,7 @@ impl Settings {
         self.telemetry.check()?;
         self.ecs.check()?;
         self.usage.check()?;
+        upstream::check(self)?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }
@@ -261,6 +276,7 @@ impl Settings {
             within("deadline_ms of a plugin", policy.deadline_ms, 1, 3_600_000)?;
             within("memory_bytes of a plugin", policy.memory_bytes, 64 << 10, 1 << 30)?;
             within("max_output_bytes of a plugin", policy.max_output_bytes, 1, 1 << 30)?;
+            within("http_timeout_ms of a plugin", policy.http_timeout_ms, 1, 3_600_000)?;
             within("max_probes of a plugin", policy.max_probes.into(), 1, 10_000)?;
             within("concurrent_calls of a plugin", policy.concurrent_calls.into(), 1, 100_000)?;
         }

@@ -21,6 +21,7 @@ use crate::ecs::World;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
+use crate::upstream::UpstreamFigures;
 
 /// All that is behind the routes. Methods that return at once must not block.
 pub trait Backend: Send + Sync + 'static {
@@ -89,6 +90,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How keeping figures of the past goes; none when they are not kept.
     fn history_figures(&self) -> Option<HistoryFigures>;
+
+    /// Services elsewhere that were called.
+    fn upstreams(&self) -> Vec<UpstreamFigures> {
+        vec![]
+    }
 
     /// False until the first search can be answered, and again while stopping.
     fn ready(&self) -> bool;

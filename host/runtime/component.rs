@@ -154,13 +154,20 @@ pub fn imported_names(component: &Component) -> Vec<String> {
         .collect()
 }
 
+/// Whether it wants to call services elsewhere.
+pub fn calls_out(component: &Component) -> bool {
+    imported_names(component).iter().any(|name| name.starts_with("wasi:http/"))
+}
+
 /// Fails with the names of the imports that the linker cannot satisfy.
 pub fn check_imports(component: &Component, linker: &Linker<HostState>) -> Result<(), LoadError> {
-    const PROVIDED: [&str; 4] = [
+    const PROVIDED: [&str; 6] = [
         "corsac:plugin/retrieval@0.1.",
         "corsac:plugin/types@0.1.",
         "wasi:config/store@0.2.0-rc.1",
         "wasi:logging/logging@",
+        "wasi:http/types@0.2.",
+        "wasi:http/outgoing-handler@0.2.",
     ];
     const WASI: [&str; 6] =
         ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];

@@ -31,6 +31,14 @@ pub enum LoadError {
     WrongContract { found: String, supported: &'static str },
     #[error("imports what this host does not provide: {}", .0.join(", "))]
     UnknownImports(Vec<String>),
+    #[error(
+        "imports wasi:http, which takes a grant: list the hosts that {0} may call as `http` in [plugins.{0}] and in upstream.allowed_hosts"
+    )]
+    NoGrant(String),
+    #[error(
+        "{name} imports wasi:http as {kind}, which only a strategy may: a ranker and trait rules are functions of their inputs"
+    )]
+    NeverGranted { name: String, kind: &'static str },
     #[error("does not fit the contract: {0}")]
     Contract(String),
     #[error("needs more than this host gives a plugin: {0}")]

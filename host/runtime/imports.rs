@@ -8,12 +8,14 @@ use futures::future::BoxFuture;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::strategy::corsac::plugin::{retrieval, types};
 use super::bindings::strategy::wasi::config::store as config_store;
 use super::bindings::strategy::wasi::logging::logging;
 use super::convert;
 use super::error::LoadError;
+use super::outgoing::{Grant, Http};
 use crate::query::{Hits, Probe, RetrievalError};
 
 /// Where a strategy's probes go. The service implements it over one index snapshot.
@@ -32,6 +34,7 @@ const LOG_LINE_BYTES: usize = 2048;
 pub struct HostState {
     wasi: WasiCtx,
     table: ResourceTable,
+    http: Http,
     /// `name@version` for log lines.
     pub label: Arc<str>,
     pub settings: Arc<[(String, String)]>,
@@ -67,6 +70,7 @@ impl HostState {
         Self {
             wasi,
             table: ResourceTable::new(),
+            http: Http::default(),
             label,
             settings,
             retriever: None,
@@ -88,6 +92,17 @@ impl HostState {
         self.ticks_left = ticks;
         self.memory.exceeded = false;
         self.host_time = Duration::ZERO;
+        self.http.begin(&Grant::default());
+    }
+
+    /// After `begin`: what the call may reach elsewhere.
+    pub fn grant(&mut self, grant: &Grant) {
+        self.http.begin(grant);
+    }
+
+    /// Time of this call that was not the guest's.
+    pub fn elsewhere(&self) -> Duration {
+        self.host_time + self.http.waited()
     }
 
     /// Lets go of what belongs to the call that ended.
@@ -103,7 +118,9 @@ pub fn add_to_linker(linker: &mut Linker<HostState>) -> Result<(), LoadError> {
     config_store::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state).map_err(failed)?;
     logging::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state).map_err(failed)?;
     retrieval::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state).map_err(failed)?;
-    types::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state).map_err(failed)
+    types::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state).map_err(failed)?;
+    // Linked for all and answered for those who were granted hosts; others that import it are refused when loaded.
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker).map_err(failed)
 }
 
 impl types::Host for HostState {}
@@ -203,6 +220,12 @@ impl ResourceLimiter for MemoryMeter {
 impl WasiView for HostState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for HostState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table)
     }
 }
 

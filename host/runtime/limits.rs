@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::upstream::Host;
+
 /// Limits and settings of one plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,6 +22,11 @@ pub struct PluginOptions {
     /// Calls of this plugin at the same time; further ones wait.
     pub concurrent_calls: u32,
     pub instances: InstancePolicy,
+    /// Hosts that it may call; empty: none. Granted to one plugin, never to all.
+    #[serde(skip)]
+    pub http: Vec<Host>,
+    /// Milliseconds of one such call, from its start to the end of its answer.
+    pub http_timeout_ms: u64,
     /// What the plugin reads as `wasi:config/store`.
     pub settings: std::collections::BTreeMap<String, String>,
 }
@@ -44,6 +51,8 @@ impl Default for PluginOptions {
             max_probes: 32,
             concurrent_calls: 64,
             instances: InstancePolicy::Fresh,
+            http: vec![],
+            http_timeout_ms: 5000,
             settings: Default::default(),
         }
     }

@@ -19,6 +19,7 @@ use super::features;
 use super::imports::{self, HostState, Retriever};
 use super::instance::{Guest, Template, WarmPool, classify};
 use super::limits::PluginOptions;
+use super::outgoing::{Grant, Outgoing};
 use super::plugin::{Description, Inputs, Plugin, Source};
 use super::rules;
 use super::statistics::Statistics;
@@ -29,6 +30,8 @@ pub struct Loader {
     engine: &'static Engine,
     linker: Linker<HostState>,
     compiled: Option<CompiledCache>,
+    /// Where the requests of granted plugins go; none: nowhere.
+    outgoing: Option<Arc<dyn Outgoing>>,
 }
 
 impl Loader {
@@ -37,7 +40,12 @@ impl Loader {
         let engine = engine::shared()?;
         let mut linker = Linker::new(engine);
         imports::add_to_linker(&mut linker)?;
-        Ok(Self { engine, linker, compiled })
+        Ok(Self { engine, linker, compiled, outgoing: None })
+    }
+
+    /// With a client for the plugins that are granted it.
+    pub fn with_outgoing(self, outgoing: Option<Arc<dyn Outgoing>>) -> Self {
+        Self { outgoing, ..self }
     }
 
     /// The compiled component of a file's bytes, and its kinds. Blocking: compiling takes from
@@ -79,6 +87,7 @@ impl Loader {
     ) -> Result<Vec<Plugin>, LoadError> {
         let digest = blake3::hash(bytes);
         let social = component::is_social(&component)?;
+        let calls_out = component::calls_out(&component);
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
             let pre =
@@ -86,9 +95,18 @@ impl Loader {
             let template = Template::new(kind, social, pre)?;
             let (description, inputs) = describe(&template).await?;
             let options = options(&description.name);
+            if calls_out && kind != PluginKind::Strategy {
+                return Err(LoadError::NeverGranted { name: description.name, kind: kind.name() });
+            }
+            if calls_out && options.http.is_empty() {
+                return Err(LoadError::NoGrant(description.name));
+            }
+            // In force after the trial, which asks nobody outside.
+            let label: Arc<str> = format!("{}@{}", description.name, description.version).into();
+            let grant = Grant::new(self.outgoing.clone(), &options, label.clone());
             let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
             let mut plugin = Plugin {
-                label: format!("{}@{}", description.name, description.version).into(),
+                label,
                 identity: identity(&digest, &settings),
                 description,
                 kind,
@@ -100,6 +118,7 @@ impl Loader {
                 statistics: Statistics::default(),
                 permits: Semaphore::new(options.concurrent_calls.max(1) as usize),
                 settings: settings.into(),
+                grant: Grant::default(),
                 template,
                 warm: WarmPool::default(),
                 options,
@@ -109,7 +128,7 @@ impl Loader {
                 plugin.rules = Some(rules::describe(&plugin, bytes).await?);
             }
             try_once(&plugin).await?;
-            plugins.push(Plugin { statistics: plugin.statistics.after_trial(), ..plugin });
+            plugins.push(Plugin { statistics: plugin.statistics.after_trial(), grant, ..plugin });
         }
         Ok(plugins)
     }
@@ -204,6 +223,8 @@ async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
     };
     match outcome {
         Ok(()) | Err(CallError::BadQuery(_) | CallError::Unsupported(_)) => Ok(()),
+        // It has only said that it cannot do without the service, which was kept from it.
+        Err(CallError::Internal(_)) if !plugin.is_pure() => Ok(()),
         Err(error) => Err(LoadError::Probe(error.to_string())),
     }
 }

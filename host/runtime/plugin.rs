@@ -12,6 +12,7 @@ use super::error::CallError;
 use super::imports::Retriever;
 use super::instance::{Guest, Instance, Template, WarmPool, classify, ticks};
 use super::limits::PluginOptions;
+use super::outgoing::Grant;
 use super::statistics::{InFlight, Statistics};
 use crate::query::Query;
 use crate::rules::About;
@@ -67,6 +68,7 @@ pub struct Plugin {
     pub(super) rules: Option<RulesParts>,
     pub(super) label: Arc<str>,
     pub(super) settings: Arc<[(String, String)]>,
+    pub(super) grant: Grant,
     pub(super) template: Template,
     pub(super) permits: Semaphore,
     pub(super) warm: WarmPool,
@@ -97,6 +99,11 @@ impl Plugin {
     /// `name@version`.
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Whether its answers follow from its inputs and the index alone.
+    pub fn is_pure(&self) -> bool {
+        self.options.http.is_empty()
     }
 
     /// Asks a strategy for candidates; its probes go to `retriever`.
@@ -148,6 +155,7 @@ impl Plugin {
             },
         };
         instance.store.data_mut().begin(retriever, self.options.max_probes, ticks(self.options.deadline()));
+        instance.store.data_mut().grant(&self.grant);
         instance.store.set_epoch_deadline(1);
         Ok(Call { instance, began, _permit: permit, _in_flight: in_flight })
     }
@@ -165,7 +173,7 @@ impl Plugin {
             Err(error) => Err(classify(&error, call.instance.store.data(), &self.options)),
         };
         let state = call.instance.store.data();
-        let guest_time = call.began.elapsed().saturating_sub(state.host_time);
+        let guest_time = call.began.elapsed().saturating_sub(state.elsewhere());
         self.statistics.record(guest_time, state.memory.high_water, result.as_ref().err());
         if result.is_ok() {
             self.warm.give(call.instance, &self.options);

@@ -14,6 +14,7 @@ use super::component::MAX_FILE_BYTES;
 use super::error::LoadError;
 use super::limits::PluginOptions;
 use super::load::Loader;
+use super::outgoing::Outgoing;
 use super::plugin::{Plugin, Source};
 use super::registry::{Failure, Registry};
 
@@ -32,6 +33,8 @@ pub struct RuntimeOptions {
     pub folders: Vec<PathBuf>,
     /// The operator's limits and settings of a plugin, by its name.
     pub plugins: OptionsOf,
+    /// Where the requests of plugins go that were granted hosts.
+    pub outgoing: Option<Arc<dyn Outgoing>>,
 }
 
 /// Limits and settings by plugin name.
@@ -39,7 +42,13 @@ pub type OptionsOf = Arc<dyn Fn(&str) -> PluginOptions + Send + Sync>;
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        Self { compiled: None, embedded: &[], folders: vec![], plugins: Arc::new(|_| PluginOptions::default()) }
+        Self {
+            compiled: None,
+            embedded: &[],
+            folders: vec![],
+            plugins: Arc::new(|_| PluginOptions::default()),
+            outgoing: None,
+        }
     }
 }
 
@@ -91,7 +100,7 @@ impl Runtime {
             Some(folder) => Some(CompiledCache::open(folder).map_err(|error| read_error(folder, &error))?),
         };
         let runtime = Arc::new(Self {
-            loader: Arc::new(Loader::new(compiled)?),
+            loader: Arc::new(Loader::new(compiled)?.with_outgoing(options.outgoing)),
             registry: ArcSwap::default(),
             embedded: options.embedded,
             folders: options.folders,

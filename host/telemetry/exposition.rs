@@ -5,6 +5,8 @@
 mod server;
 /// The tier of the cache that hosts share.
 mod shared;
+/// Services elsewhere.
+mod upstream;
 
 pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures};
 
@@ -77,6 +79,7 @@ impl Readings {
             shared::add(shared, &mut registry);
         }
         self.server.add(&mut registry);
+        upstream::add(&self.server.upstreams, &mut registry);
         registry
     }
 

@@ -55,6 +55,8 @@ impl Counters {
 
 /// Starts the exporting thread; nothing is sent before the first span ends.
 pub(super) fn provider(export: &TraceExport, counters: Arc<Counters>) -> Result<SdkTracerProvider, TelemetryError> {
+    // Its client wants one, also for a collector without TLS. An error means that some other part was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)

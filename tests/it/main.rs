@@ -27,4 +27,5 @@ mod swap;
 mod tidy;
 mod tls;
 mod usage;
+mod upstream;
 mod world;

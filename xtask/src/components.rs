@@ -22,10 +22,11 @@ pub(crate) fn plugins(root: &Path, choice: Choice) -> Result<(), Failure> {
     collect(root, &wasm(choice)?, &outputs, &folder.join(".built"))
 }
 
-/// Builds the fixtures; `versioned-ranker` in the two versions that swap tests need.
+/// Builds the fixtures, and the examples for the tests that show them; `versioned-ranker` in the two versions that swap
+/// tests need.
 pub(crate) fn fixtures(root: &Path, choice: Choice) -> Result<(), Failure> {
     let folder = root.join("tests").join("fixtures");
-    let mut outputs = plain(cdylibs(&folder)?);
+    let mut outputs = plain([cdylibs(&folder)?, cdylibs(&root.join("examples"))?].concat());
     outputs.retain(|output| output.package != "versioned-ranker");
     for version in ["1", "2"] {
         let file = format!("versioned-ranker-v{version}.wasm");

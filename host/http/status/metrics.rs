@@ -68,5 +68,6 @@ async fn server(shared: &Shared, cache: &cache::Figures) -> ServerFigures {
         memory_bytes: resident_bytes(),
         history: shared.backend.history_figures(),
         traces: export_figures(),
+        upstreams: shared.backend.upstreams(),
     }
 }

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::{register_counter, register_gauge, whole};
 use crate::telemetry::otlp::ExportFigures;
+use crate::upstream::UpstreamFigures;
 
 /// Whether one part works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct ServerFigures {
     pub memory_bytes: Option<u64>,
     pub history: Option<HistoryFigures>,
     pub traces: Option<ExportFigures>,
+    /// Services elsewhere that were called.
+    pub upstreams: Vec<UpstreamFigures>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -134,6 +137,7 @@ mod tests {
             memory_bytes: Some(4096),
             history: Some(HistoryFigures { written: 60, waiting: 3, failures: 2, dropped: 1 }),
             traces: Some(ExportFigures { exported: 11, failed: 7 }),
+            ..ServerFigures::default()
         };
         let readings = Readings { server, ..Readings::default() };
         let text = Metrics::default().render(&readings).unwrap();

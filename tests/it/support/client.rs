@@ -27,6 +27,7 @@ pub struct Reply {
 impl Client {
     /// `base` without a slash at its end.
     pub fn new(base: String) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { base, http }
     }
