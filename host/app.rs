@@ -21,6 +21,8 @@ pub mod keys;
 mod retrieval;
 /// Which store a server has.
 mod store;
+/// Suggestions while somebody types.
+mod suggest;
 /// The world of agents.
 mod world;
 
@@ -44,6 +46,7 @@ use crate::runtime::{LoadError, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
 use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, PostgresStore, Store, StoreError, Task, TaskState};
+use crate::suggest::{Suggest, SuggestError};
 use crate::telemetry::Metrics;
 
 pub use store::copy_store;
@@ -70,6 +73,8 @@ pub enum AppError {
     Ingest(#[from] IngestError),
     #[error(transparent)]
     Cache(#[from] crate::cache::BadUrl),
+    #[error(transparent)]
+    Suggest(#[from] SuggestError),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error(
@@ -114,6 +119,8 @@ pub struct App {
     history: Option<history::History>,
     /// None where it is switched off.
     ecs: Option<Arc<Ecs>>,
+    /// None where they are switched off.
+    suggest: Option<Arc<Suggest>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -159,6 +166,7 @@ impl App {
             None => None,
         };
         let closing = CancellationToken::new();
+        let suggest = suggest::start(&settings.suggest, &index, &cache, &closing)?;
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         Ok(Arc::new(Self {
@@ -172,6 +180,7 @@ impl App {
             store_probe: health::StoreProbe::new(store.clone(), database, by_database),
             history,
             ecs,
+            suggest,
             store,
             keyring,
             tree,

@@ -22,6 +22,8 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         "/healthz" | "/readyz" | "/openapi.json" | "unmatched" => None,
         "/api/search/{strategy}"
         | "/api/search/stats"
+        | "/api/search/suggestions"
+        | "/api/search/suggestions/intelligent"
         | "/api/ecs/agents/search"
         | "/api/search/health"
         | "/api/search/performance"

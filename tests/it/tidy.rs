@@ -90,6 +90,7 @@ fn lower_layers_do_not_look_up() {
             ("access", &["crate::runtime", "crate::index", "crate::cache", "crate::config", "crate::ingest"]),
             ("cache", &["crate::runtime", "crate::index", "crate::store", "crate::ingest"]),
             ("ingest", &["crate::runtime", "crate::cache", "crate::config"]),
+            ("suggest", &["crate::runtime", "crate::store", "crate::ingest", "crate::config"]),
         ] {
             let in_layer = name.starts_with(&format!("{layer}/")) || name == format!("{layer}.rs");
             for word in above.iter().chain(&TOP).filter(|word| in_layer && code.contains(**word)) {
