@@ -186,7 +186,10 @@ fn with_error(text: &str, chance: &mut Chance) -> String {
         0 => letters[at] = 'q',
         1 => drop(letters.remove(at)),
         2 => letters.insert(at, 'q'),
-        _ => letters.swap(at, (at + 1).min(letters.len() - 1)),
+        _ => {
+            let next = (at + 1).min(letters.len() - 1);
+            letters.swap(at, next);
+        }
     }
     letters.into_iter().collect()
 }

@@ -6,7 +6,7 @@ mod server;
 /// The tier of the cache that hosts share.
 mod shared;
 
-pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures};
+pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures, SuggestionFigures};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -1,6 +1,8 @@
 //! Suggestions while somebody types, from indexing to the answer over HTTP.
 
+use corsac::config::{RetrievalMode, Secret};
 use serde_json::{Value, json};
+use services::{Postgres, PostgresKind};
 
 use crate::support::client::{Client, wait_for};
 use crate::support::server::Local;
@@ -91,4 +93,25 @@ async fn suggestions_can_be_switched_off() {
     let tree = Tree::of(&[("a.rs", "fn a() {}\n")]);
     let server = Local::start(&tree, |settings| settings.suggest.enabled = false).await;
     server.get("/api/search/suggestions?query=a").await.problem(404, "not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn terms_are_the_same_when_the_database_answers_look_ups() {
+    let notes = "How to read configuration files.\nWe read configuration files once.\n";
+    let tree = Tree::of(&[("src/quokka.rs", "fn quokkaCount() {}\n"), ("notes.md", notes)]);
+    let embedded = serve(&tree).await;
+    let url = Postgres::shared(PostgresKind::Debian).database();
+    let database = Local::start(&tree, |settings| {
+        settings.suggest.refresh_seconds = 0;
+        settings.database.url = Some(Secret::new(url));
+        settings.index.retrieval = RetrievalMode::Postgres;
+    })
+    .await;
+    for server in [&embedded, &database] {
+        until(server, "quok", "symbol prefix quokkaCount").await;
+        until(server, "read", "phrase prefix read configuration files").await;
+    }
+    for query in ["quok", "read+conf", "count", "qoukka", "", "no"] {
+        assert_eq!(ask(&database, query).await, ask(&embedded, query).await, "{query}");
+    }
 }
