@@ -25,6 +25,8 @@ mod store;
 mod usage;
 /// Services elsewhere.
 mod upstream;
+/// Suggestions while somebody types.
+mod suggest;
 /// The world of agents.
 mod world;
 
@@ -48,6 +50,7 @@ use crate::runtime::{LoadError, Outgoing, Runtime, RuntimeOptions, Watch};
 use crate::service::{Service, ServiceLimits};
 use crate::store::copy::CopyError;
 use crate::store::{DocumentStore, PostgresStore, Store, StoreError, Task, TaskState};
+use crate::suggest::{Suggest, SuggestError};
 use crate::telemetry::Metrics;
 
 pub use store::copy_store;
@@ -76,6 +79,7 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error(transparent)]
     Client(#[from] crate::upstream::ClientError),
+    Suggest(#[from] SuggestError),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error(
@@ -122,6 +126,8 @@ pub struct App {
     usage: usage::Usage,
     /// None where it is switched off.
     ecs: Option<Arc<Ecs>>,
+    /// None where they are switched off.
+    suggest: Option<Arc<Suggest>>,
     _watch: Option<Watch>,
     _lock: std::fs::File,
 }
@@ -170,6 +176,7 @@ impl App {
             None => None,
         };
         let closing = CancellationToken::new();
+        let suggest = suggest::start(&settings.suggest, &index, &cache, &closing)?;
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         usage.recorder().map(|recorder| tokio::spawn(recorder.run(closing.clone())));
@@ -186,6 +193,7 @@ impl App {
             history,
             usage,
             ecs,
+            suggest,
             store,
             keyring,
             tree,

@@ -18,6 +18,8 @@ mod security;
 mod settings;
 /// The values of what hosts share.
 mod shared;
+/// The values of suggestions.
+mod suggest;
 /// The values of what the server says about itself.
 mod telemetry;
 /// The values of what is remembered of use.
@@ -35,6 +37,7 @@ pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
+pub use suggest::SuggestSettings;
 pub use telemetry::TelemetrySettings;
 pub use usage::UsageSettings;
 pub use upstream::{AnswersSettings, EmbeddingsSettings, UpstreamArguments, UpstreamSettings};

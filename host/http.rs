@@ -40,6 +40,8 @@ mod search;
 mod serve;
 /// What the server says about itself.
 mod status;
+/// Suggestions.
+mod suggest;
 /// Background tasks.
 mod tasks;
 
@@ -97,7 +99,7 @@ struct Shared {
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance` or `database` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or `suggestions` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts, cors, keyring } = options;
     let edge = |route: &'static str| Edge {
@@ -145,6 +147,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     routes.extend(ecs::routes());
     routes.extend(page::routes());
     routes.extend(feedback::routes());
+    routes.extend(suggest::routes());
     routes
 }
 

@@ -38,6 +38,9 @@ pub mod upstream;
 /// What people ask and choose.
 pub mod usage;
 
+/// Completions and related words while somebody types.
+pub mod suggest;
+
 /// Who may ask, and how often.
 pub mod access;
 

@@ -22,7 +22,9 @@ mod recent;
 pub mod trace;
 
 pub use distribution::{Distribution, LatencyFigures};
-pub use exposition::{HistoryFigures, IndexFigures, PartFigures, PluginFigures, PoolFigures, Readings, ServerFigures};
+pub use exposition::{
+    HistoryFigures, IndexFigures, PartFigures, PluginFigures, PoolFigures, Readings, ServerFigures, SuggestionFigures,
+};
 pub use latency::Latency;
 pub use metrics::{Metrics, RequestFigures, RouteMetrics, SearchFigures};
 pub use otlp::{ExportFigures, TraceExport};

@@ -23,6 +23,7 @@ use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
+use crate::suggest::Suggester;
 use crate::telemetry::HistoryFigures;
 use crate::upstream::UpstreamFigures;
 
@@ -51,6 +52,10 @@ impl Backend for App {
             agents.search(request).await
         }
         .boxed()
+    }
+
+    fn suggester(&self) -> Option<Arc<dyn Suggester>> {
+        self.suggest.clone().map(|suggest| suggest as Arc<dyn Suggester>)
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

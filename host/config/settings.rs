@@ -14,6 +14,8 @@ use crate::config::{
     UsageSettings,
     AnswersSettings, ConfigError, DatabaseSettings, EcsSettings, EmbeddingsSettings, RedisSettings, SecuritySettings,
     ServeArguments, TelemetrySettings, UpstreamSettings,
+    ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, SuggestSettings,
+    TelemetrySettings,
 };
 use crate::config::{file, upstream};
 use crate::runtime::{InstancePolicy, PluginOptions};
@@ -36,6 +38,7 @@ pub struct Settings {
     pub upstream: UpstreamSettings,
     pub answers: AnswersSettings,
     pub embeddings: EmbeddingsSettings,
+    pub suggest: SuggestSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -263,6 +266,7 @@ impl Settings {
         self.ecs.check()?;
         self.usage.check()?;
         upstream::check(self)?;
+        self.suggest.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

@@ -23,6 +23,8 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         "/api/search/{strategy}"
         | "/api/search/feedback"
         | "/api/search/stats"
+        | "/api/search/suggestions"
+        | "/api/search/suggestions/intelligent"
         | "/api/ecs/agents/search"
         | "/api/search/health"
         | "/api/search/performance"

@@ -20,6 +20,7 @@ use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
 use crate::service::{Answer, SearchError, SearchRequest};
+use crate::suggest::Suggester;
 use crate::telemetry::HistoryFigures;
 use crate::upstream::UpstreamFigures;
 
@@ -36,6 +37,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Searches agents as if they were documents.
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>>;
+
+    /// Who suggests; none when suggestions are switched off.
+    fn suggester(&self) -> Option<Arc<dyn Suggester>>;
 
     fn plugins(&self) -> Vec<PluginStatus>;
 

@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
 use crate::http::{database, ecs, feedback, indexing, keys, page, plugins, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, plugins, search, status, suggest, tasks};
 
 const JSON: &str = "application/json";
 
@@ -24,6 +25,8 @@ const JSON: &str = "application/json";
     ),
     paths(
         search::search,
+        suggest::suggestions,
+        suggest::intelligent,
         ecs::search::search,
         indexing::index,
         indexing::post_documents,

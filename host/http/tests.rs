@@ -17,6 +17,8 @@ mod live;
 mod routes;
 /// Answers about the server itself.
 mod status;
+/// Suggestions.
+mod suggest;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +54,7 @@ pub(super) struct Fake {
     pub(super) database_away: AtomicBool,
     pub(super) history: Mutex<Option<PastFigures>>,
     pub(super) asked_history: Mutex<Vec<HistoryRequest>>,
+    pub(super) suggester: Mutex<Option<Arc<dyn crate::suggest::Suggester>>>,
     pub(super) world: Mutex<Option<Arc<dyn crate::ecs::World>>>,
     pub(super) asked_agents: Mutex<Vec<AgentSearch>>,
     pub(super) usage: feedback::FakeUsage,
@@ -75,6 +78,7 @@ impl Default for Fake {
             database_away: AtomicBool::new(false),
             parts: Mutex::new(vec![part("store", PartState::Up, "sqlite")]),
             history: Mutex::default(),
+            suggester: Mutex::default(),
             world: Mutex::default(),
             asked_agents: Mutex::default(),
             asked_history: Mutex::default(),
@@ -251,6 +255,10 @@ impl Backend for Fake {
             failure.map_or(Ok(found), |error| Err(error.into()))
         }
         .boxed()
+    }
+
+    fn suggester(&self) -> Option<Arc<dyn crate::suggest::Suggester>> {
+        self.suggester.lock().clone()
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

@@ -8,7 +8,7 @@ mod shared;
 /// Services elsewhere.
 mod upstream;
 
-pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures};
+pub use server::{HistoryFigures, PartFigures, PoolFigures, ServerFigures, SuggestionFigures};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -22,6 +22,7 @@ mod rules;
 mod runtime;
 mod search;
 mod status;
+mod suggest;
 mod support;
 mod swap;
 mod tidy;

@@ -93,6 +93,7 @@ fn lower_layers_do_not_look_up() {
             ("cache", &["crate::runtime", "crate::index", "crate::store", "crate::ingest"]),
             ("ingest", &["crate::runtime", "crate::cache", "crate::config"]),
             ("upstream", &["crate::runtime", "crate::cache", "crate::config", "crate::index", "crate::store"]),
+            ("suggest", &["crate::runtime", "crate::store", "crate::ingest", "crate::config"]),
         ] {
             let in_layer = name.starts_with(&format!("{layer}/")) || name == format!("{layer}.rs");
             for word in above.iter().chain(&TOP).filter(|word| in_layer && code.contains(**word)) {

@@ -10,8 +10,10 @@ use crate::cache;
 use crate::http::Shared;
 use crate::http::backend::{PartState, PoolUse};
 use crate::http::problem::{Code, Problem};
+use crate::suggest::SuggestFigures;
 use crate::telemetry::{
-    IndexFigures, PartFigures, PluginFigures, PoolFigures, Readings, ServerFigures, export_figures, resident_bytes,
+    IndexFigures, PartFigures, PluginFigures, PoolFigures, Readings, ServerFigures, SuggestionFigures, export_figures,
+    resident_bytes,
 };
 
 /// All figures for Prometheus, in the OpenMetrics text format.
@@ -69,5 +71,9 @@ async fn server(shared: &Shared, cache: &cache::Figures) -> ServerFigures {
         history: shared.backend.history_figures(),
         traces: export_figures(),
         upstreams: shared.backend.upstreams(),
+        suggestions: shared.backend.suggester().map(|suggester| {
+            let SuggestFigures { terms, queries, bytes, generation } = suggester.figures();
+            SuggestionFigures { terms, queries, bytes, generation }
+        }),
     }
 }

@@ -23,6 +23,7 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
 const WANTED: [(&str, Option<Scope>); 24] = [
     ("/", None),
+const WANTED: [(&str, Option<Scope>); 22] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
@@ -38,6 +39,8 @@ const WANTED: [(&str, Option<Scope>); 24] = [
     ("/api/search/performance/history", Some(Scope::Admin)),
     ("/api/search/stats", Some(Scope::Search)),
     ("/api/search/usage", Some(Scope::Admin)),
+    ("/api/search/suggestions", Some(Scope::Search)),
+    ("/api/search/suggestions/intelligent", Some(Scope::Search)),
     ("/api/search/{strategy}", Some(Scope::Search)),
     ("/api/tasks", Some(Scope::Index)),
     ("/api/tasks/{id}", Some(Scope::Index)),

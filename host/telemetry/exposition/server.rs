@@ -44,6 +44,19 @@ pub struct HistoryFigures {
     pub dropped: u64,
 }
 
+/// What suggestions are made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SuggestionFigures {
+    /// Of the corpus.
+    pub terms: u64,
+    /// Of the history.
+    pub queries: u64,
+    /// In memory.
+    pub bytes: u64,
+    /// The store sequence that the terms reflect.
+    pub generation: u64,
+}
+
 /// The server as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFigures {
@@ -55,6 +68,7 @@ pub struct ServerFigures {
     pub traces: Option<ExportFigures>,
     /// Services elsewhere that were called.
     pub upstreams: Vec<UpstreamFigures>,
+    pub suggestions: Option<SuggestionFigures>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -84,6 +98,13 @@ impl ServerFigures {
             );
             register_counter(registry, "history_dropped", "Samples lost, too many waited", history.dropped);
             register_gauge(registry, "history_waiting", "Samples that wait for the store", history.waiting);
+        }
+        if let Some(suggestions) = self.suggestions {
+            let SuggestionFigures { terms, queries, bytes, generation } = suggestions;
+            register_gauge(registry, "suggestion_terms", "Terms of the corpus that are suggested", terms);
+            register_gauge(registry, "suggestion_queries", "Earlier queries that are suggested", queries);
+            register_gauge(registry, "suggestion_bytes", "Memory of what is suggested", bytes);
+            register_gauge(registry, "suggestion_generation", "Store sequence that the terms reflect", generation);
         }
         if let Some(traces) = self.traces {
             register_counter(registry, "trace_spans_exported", "Spans that the collector took", traces.exported);
@@ -137,6 +158,7 @@ mod tests {
             memory_bytes: Some(4096),
             history: Some(HistoryFigures { written: 60, waiting: 3, failures: 2, dropped: 1 }),
             traces: Some(ExportFigures { exported: 11, failed: 7 }),
+            suggestions: Some(SuggestionFigures { terms: 21, queries: 5, bytes: 1600, generation: 8 }),
             ..ServerFigures::default()
         };
         let readings = Readings { server, ..Readings::default() };
@@ -150,6 +172,10 @@ mod tests {
             r#"corsac_pool_connections_max{pool="database"} 50"#,
             r#"corsac_pool_waiting{pool="database"} 2"#,
             "corsac_process_resident_memory_bytes 4096",
+            "corsac_suggestion_terms 21",
+            "corsac_suggestion_queries 5",
+            "corsac_suggestion_bytes 1600",
+            "corsac_suggestion_generation 8",
             "corsac_history_samples_total 60",
             "corsac_history_failures_total 2",
             "corsac_history_dropped_total 1",
