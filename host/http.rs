@@ -30,6 +30,8 @@ mod origin;
 mod plugins;
 /// The one shape of every failure.
 mod problem;
+/// Retrieval for language models.
+mod rag;
 /// Searches.
 mod search;
 /// Accepting and stopping.
@@ -52,6 +54,7 @@ pub use database::{
 pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
+pub use rag::backend::{EmbedError, EmbeddingModel, Rag, RagConfig, Rebuild};
 pub use search::request::SearchBody;
 pub use serve::{Stopped, serve};
 
@@ -138,6 +141,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/readyz", get(status::health::ready)),
     ];
     routes.extend(ecs::routes());
+    routes.extend(rag::routes());
     routes
 }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::cache::Lifetimes;
 use crate::config::file;
 use crate::config::{
-    ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+    ConfigError, DatabaseSettings, EcsSettings, RagSettings, RedisSettings, SecuritySettings, ServeArguments,
+    TelemetrySettings,
 };
 use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
@@ -28,6 +29,7 @@ pub struct Settings {
     pub security: SecuritySettings,
     pub telemetry: TelemetrySettings,
     pub ecs: EcsSettings,
+    pub rag: RagSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -245,6 +247,7 @@ impl Settings {
         self.security.check()?;
         self.telemetry.check()?;
         self.ecs.check()?;
+        self.rag.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::database::DatabaseStatus;
 use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
+use super::rag::backend::Rag;
 use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
@@ -31,6 +32,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Searches agents as if they were documents.
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>>;
+
+    /// Retrieval for language models.
+    fn rag(&self) -> &dyn Rag;
 
     fn plugins(&self) -> Vec<PluginStatus>;
 

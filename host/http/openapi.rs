@@ -12,7 +12,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, ecs, indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, plugins, rag, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -25,6 +25,19 @@ const JSON: &str = "application/json";
     paths(
         search::search,
         ecs::search::search,
+        rag::query::query,
+        rag::embed::embed,
+        rag::ingest::ingest,
+        rag::stream::ingest,
+        rag::status::config,
+        rag::status::set_config,
+        rag::status::health,
+        rag::status::stats,
+        rag::status::indexing,
+        rag::status::rebuild,
+        rag::status::clear_cache,
+        rag::openai::embeddings,
+        rag::openai::models,
         indexing::index,
         indexing::post_documents,
         tasks::list,
@@ -105,6 +118,7 @@ const JSON: &str = "application/json";
     ),
     tags(
         (name = "search", description = "ask"),
+        (name = "rag", description = "passages, answers and vectors for language models"),
         (name = "indexing", description = "bring documents in"),
         (name = "ecs", description = "the world of agents"),
         (name = "plugins", description = "what answers"),

@@ -83,7 +83,7 @@ fn label(strategy: &str) -> &str {
     if strategy == "search" { "smart" } else { strategy }
 }
 
-fn to_response(answer: Answer, elapsed: Duration) -> Response {
+pub(super) fn to_response(answer: Answer, elapsed: Duration) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     // Room for these and the edge's, so that the map does not grow on the way.
     *response.headers_mut() = HeaderMap::with_capacity(8);

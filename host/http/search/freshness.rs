@@ -8,7 +8,7 @@ use axum::http::HeaderValue;
 
 use crate::http::backend::Freshness;
 
-pub(super) const NAME: &str = "corsac-freshness";
+pub(in crate::http) const NAME: &str = "corsac-freshness";
 
 /// The header as it was last written: it changes once a second, and answers are many.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(in crate::http) struct FreshnessHeader(ArcSwapOption<(Freshness, HeaderValue
 impl FreshnessHeader {
     /// A dictionary of RFC 9651, such as `generation=41, latest=43, checked=2`, with `stale` at its end
     /// when the store is out of reach.
-    pub(super) fn value(&self, freshness: Freshness) -> HeaderValue {
+    pub(in crate::http) fn value(&self, freshness: Freshness) -> HeaderValue {
         if let Some(written) = &*self.0.load()
             && written.0 == freshness
         {
