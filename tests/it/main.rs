@@ -14,6 +14,7 @@ mod hostile;
 mod indexing;
 mod outage;
 mod postgres;
+mod rag;
 mod reload;
 mod requests;
 mod retrieval;

@@ -114,7 +114,7 @@ async fn neighbours_complete_a_passage_and_the_budget_cuts_it() {
 async fn conditions_choose_the_documents() {
     let folder = TempDir::new().unwrap();
     let service = service(&folder).await;
-    let request = |modality| PassagesRequest { modality, top_k: 10, ..about("quokka") };
+    let request = |modality| PassagesRequest { modality, top_k: 100, ..about("quokka") };
     let code = ask(&service, request(Modality::Code)).await;
     assert_eq!(paths(&code), ["src/zoo.rs"]);
     let docs = ask(&service, request(Modality::Docs)).await;
@@ -135,7 +135,7 @@ async fn conditions_choose_the_documents() {
 async fn recency_is_part_of_the_score() {
     let folder = TempDir::new().unwrap();
     let service = service(&folder).await;
-    let request = |temporal_weight| PassagesRequest { temporal_weight, top_k: 10, ..about("quokka marsupial") };
+    let request = |temporal_weight| PassagesRequest { temporal_weight, top_k: 100, ..about("quokka marsupial") };
     let plain = ask(&service, request(0.0)).await;
     assert_eq!((paths(&plain)[0], plain.hits[0].score), ("old.md", 1.0));
     let recent = ask(&service, request(1.0)).await;
