@@ -17,6 +17,8 @@ mod history;
 mod hosts;
 /// API keys between the parts.
 pub mod keys;
+/// Retrieval for language models.
+mod rag;
 /// The database as the engine that answers look-ups.
 mod retrieval;
 /// Which store a server has.
@@ -108,6 +110,7 @@ pub struct App {
     service: Service,
     /// None: the world is switched off.
     agents: Option<agents::Agents>,
+    models: rag::Models,
     cache: Cache,
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
@@ -183,6 +186,7 @@ impl App {
         Ok(Arc::new(Self {
             service,
             agents,
+            models: rag::Models::new(settings.rag.clone(), None, None)?,
             runtime,
             ingest,
             index,

@@ -10,6 +10,8 @@ mod ecs;
 mod file;
 /// Where a store is.
 mod location;
+/// The values of retrieval for language models.
+mod rag;
 /// Values that are never shown.
 mod secret;
 /// Who may ask.
@@ -33,6 +35,7 @@ pub use command::{
 };
 pub use ecs::EcsSettings;
 pub use location::{LocationError, StoreLocation};
+pub use rag::RagSettings;
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};

@@ -34,6 +34,8 @@ mod page;
 mod plugins;
 /// The one shape of every failure.
 mod problem;
+/// Retrieval for language models.
+mod rag;
 /// Searches.
 mod search;
 /// Accepting and stopping.
@@ -59,6 +61,7 @@ pub use ecs::search::{AgentMatch, AgentMatches, AgentSearch, AgentSearchError};
 pub use feedback::{FrequentQuery, Remembered, Usage};
 pub use origin::Hosts;
 pub use problem::{ProblemDocument, Violation};
+pub use rag::backend::{EmbedError, EmbeddingModel, Rag, RagConfig, Rebuild};
 pub use search::request::SearchBody;
 pub use serve::{Stopped, serve};
 
@@ -148,6 +151,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     routes.extend(page::routes());
     routes.extend(feedback::routes());
     routes.extend(suggest::routes());
+    routes.extend(rag::routes());
     routes
 }
 

@@ -6,6 +6,8 @@ mod catalogue;
 mod chunk;
 mod disk;
 mod embed;
+/// Vectors of texts that are in no index.
+mod embedding;
 mod highlight;
 /// Path to language and back.
 pub mod language;
@@ -31,6 +33,7 @@ use crate::query::ChunkId;
 use catalogue::{Catalogue, Entry};
 use chunk::Chunk;
 use embed::Embedder;
+pub use embedding::TextEmbedder;
 use pattern::PatternIndex;
 pub use remote::Searched;
 pub use snapshot::Snapshot;

@@ -272,7 +272,17 @@ impl Ingest {
     /// others go on. When this returns, the accepted ones are durable; `searchable` tells whether
     /// searches see them already.
     pub async fn put_documents(&self, documents: Vec<PostedDocument>) -> Result<Posted, IngestError> {
-        let accepted = post::validate(documents, self.config.max_content_bytes);
+        self.put(documents, false).await
+    }
+
+    /// As `put_documents`; what did not change gets a new version too, so that everything is derived from it anew.
+    pub async fn rewrite_documents(&self, documents: Vec<PostedDocument>) -> Result<Posted, IngestError> {
+        self.put(documents, true).await
+    }
+
+    async fn put(&self, documents: Vec<PostedDocument>, rewrite: bool) -> Result<Posted, IngestError> {
+        let mut accepted = post::validate(documents, self.config.max_content_bytes);
+        accepted.documents.iter_mut().for_each(|document| document.rewrite = rewrite);
         let outcomes = self.store.upsert(accepted.documents).await?;
         let mut posted = Posted { refused: accepted.refused, ..Posted::default() };
         for outcome in outcomes {

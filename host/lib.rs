@@ -32,6 +32,9 @@ pub mod ingest;
 /// The durable truth: documents, roots, tasks.
 pub mod store;
 
+/// Retrieval for language models: passages, prompts, citations.
+pub mod rag;
+
 /// Services elsewhere that the host calls.
 pub mod upstream;
 

@@ -6,6 +6,8 @@ pub mod answer;
 mod columns;
 /// From ranked candidates to the page that the client sees.
 mod page;
+/// Passages for a language model.
+pub mod passages;
 /// Probes of one query over one snapshot.
 mod probes;
 /// What is asked.

@@ -18,6 +18,8 @@ use crate::http::{
     DocumentState, Freshness, HistoryRequest, IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus,
     PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState,
     TaskStatus, Usage, Violation,
+    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, Rag,
+    TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
@@ -56,6 +58,8 @@ impl Backend for App {
 
     fn suggester(&self) -> Option<Arc<dyn Suggester>> {
         self.suggest.clone().map(|suggest| suggest as Arc<dyn Suggester>)
+    fn rag(&self) -> &dyn Rag {
+        self
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {
@@ -106,34 +110,7 @@ impl Backend for App {
         &self,
         documents: Vec<PostedDocument>,
     ) -> BoxFuture<'_, Result<Vec<DocumentOutcome>, BackendError>> {
-        async move {
-            let paths: Vec<Option<String>> =
-                documents.iter().map(|document| document.path.clone().or_else(|| document.id.clone())).collect();
-            let documents = documents.into_iter().zip(&paths).map(|(document, path)| ingest::PostedDocument {
-                path: path.clone().unwrap_or_default(),
-                title: document.title,
-                language: document.language,
-                content: document.content,
-                modified: document.modified,
-            });
-            let posted = self.ingest.put_documents(documents.collect()).await.map_err(backend_error)?;
-            let mut written = posted.written.into_iter();
-            let mut refused = posted.refused.into_iter().peekable();
-            let outcomes = paths.into_iter().enumerate().map(|(at, path)| {
-                let errors: Vec<Violation> = std::iter::from_fn(|| refused.next_if(|refusal| refusal.index == at))
-                    .map(|refusal| Violation::new(format!("documents[{at}].{}", refusal.field), refusal.reason))
-                    .collect();
-                let state = match errors.is_empty() {
-                    false => DocumentState::Rejected,
-                    true if !written.next().unwrap_or(false) => DocumentState::Unchanged,
-                    true if posted.searchable => DocumentState::Stored,
-                    true => DocumentState::Pending,
-                };
-                DocumentOutcome { path, state, errors }
-            });
-            Ok(outcomes.collect())
-        }
-        .boxed()
+        self.put(documents, false).boxed()
     }
 
     fn tasks(&self) -> BoxFuture<'_, Result<Vec<TaskStatus>, BackendError>> {
@@ -235,6 +212,45 @@ impl Backend for App {
     }
 }
 
+impl App {
+    /// One outcome for each document, in their order. `again`: also what did not change is derived anew.
+    pub(super) async fn put(
+        &self,
+        documents: Vec<PostedDocument>,
+        again: bool,
+    ) -> Result<Vec<DocumentOutcome>, BackendError> {
+        let paths: Vec<Option<String>> =
+            documents.iter().map(|document| document.path.clone().or_else(|| document.id.clone())).collect();
+        let documents = documents.into_iter().zip(&paths).map(|(document, path)| ingest::PostedDocument {
+            path: path.clone().unwrap_or_default(),
+            title: document.title,
+            language: document.language,
+            content: document.content,
+            modified: document.modified,
+        });
+        let posted = match again {
+            false => self.ingest.put_documents(documents.collect()).await,
+            true => self.ingest.rewrite_documents(documents.collect()).await,
+        };
+        let posted = posted.map_err(backend_error)?;
+        let mut written = posted.written.into_iter();
+        let mut refused = posted.refused.into_iter().peekable();
+        let outcomes = paths.into_iter().enumerate().map(|(at, path)| {
+            let errors: Vec<Violation> = std::iter::from_fn(|| refused.next_if(|refusal| refusal.index == at))
+                .map(|refusal| Violation::new(format!("documents[{at}].{}", refusal.field), refusal.reason))
+                .collect();
+            let state = match errors.is_empty() {
+                false => DocumentState::Rejected,
+                true if !written.next().unwrap_or(false) => DocumentState::Unchanged,
+                true if posted.searchable => DocumentState::Stored,
+                true => DocumentState::Pending,
+            };
+            DocumentOutcome { path, state, errors }
+        });
+        Ok(outcomes.collect())
+    }
+}
+
 fn status(plugin: &Plugin, state: PluginState) -> PluginStatus {
     let figures = plugin.statistics.read();
     let count = |kind: &str| figures.errors.get(kind).copied().unwrap_or(0);
@@ -305,7 +321,7 @@ fn source(source: &Source) -> PluginSource {
     }
 }
 
-fn task_status(task: store::Task) -> TaskStatus {
+pub(super) fn task_status(task: store::Task) -> TaskStatus {
     TaskStatus {
         id: task.id,
         kind: match task.kind {
@@ -325,7 +341,7 @@ fn task_status(task: store::Task) -> TaskStatus {
     }
 }
 
-fn backend_error(error: IngestError) -> BackendError {
+pub(super) fn backend_error(error: IngestError) -> BackendError {
     match &error {
         IngestError::NotAllowed { .. } | IngestError::NotAFolder { .. } => {
             BackendError::Invalid { field: "project_root".into(), message: error.to_string() }

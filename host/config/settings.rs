@@ -15,6 +15,7 @@ use crate::config::{
     AnswersSettings, ConfigError, DatabaseSettings, EcsSettings, EmbeddingsSettings, RedisSettings, SecuritySettings,
     ServeArguments, TelemetrySettings, UpstreamSettings,
     ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, SuggestSettings,
+    ConfigError, DatabaseSettings, EcsSettings, RagSettings, RedisSettings, SecuritySettings, ServeArguments,
     TelemetrySettings,
 };
 use crate::config::{file, upstream};
@@ -39,6 +40,7 @@ pub struct Settings {
     pub answers: AnswersSettings,
     pub embeddings: EmbeddingsSettings,
     pub suggest: SuggestSettings,
+    pub rag: RagSettings,
     /// What holds for every plugin that has nothing of its own.
     pub plugin_defaults: PluginOptions,
     /// By plugin name, such as `rank-recency`.
@@ -267,6 +269,7 @@ impl Settings {
         self.usage.check()?;
         upstream::check(self)?;
         self.suggest.check()?;
+        self.rag.check()?;
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }

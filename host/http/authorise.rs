@@ -29,8 +29,19 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         | "/api/search/health"
         | "/api/search/performance"
         | "/api/plugins"
+        | "/api/rag/query"
+        | "/api/rag/embed"
+        | "/api/rag/health"
+        | "/v1/embeddings"
+        | "/v1/models"
         | "/metrics" => Some(Scope::Search),
-        "/api/search/index" | "/api/documents" | "/api/tasks" | "/api/tasks/{id}" => Some(Scope::Index),
+        "/api/rag/config" if reads => Some(Scope::Search),
+        "/api/search/index"
+        | "/api/documents"
+        | "/api/rag/ingest"
+        | "/api/rag/ingest/stream"
+        | "/api/tasks"
+        | "/api/tasks/{id}" => Some(Scope::Index),
         // The world as a whole: its time, its rules, its past.
         "/api/ecs/clock"
         | "/api/ecs/clock/pause"

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::Usage;
 use super::database::DatabaseStatus;
 use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
+use super::rag::backend::Rag;
 use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
@@ -40,6 +41,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Who suggests; none when suggestions are switched off.
     fn suggester(&self) -> Option<Arc<dyn Suggester>>;
+    /// Retrieval for language models.
+    fn rag(&self) -> &dyn Rag;
 
     fn plugins(&self) -> Vec<PluginStatus>;
 

@@ -14,6 +14,7 @@ use utoipa::{Modify, OpenApi};
 use crate::http::authorise::scope_of;
 use crate::http::{database, ecs, feedback, indexing, keys, page, plugins, search, status, tasks};
 use crate::http::{database, ecs, indexing, keys, plugins, search, status, suggest, tasks};
+use crate::http::{database, ecs, indexing, keys, plugins, rag, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -28,6 +29,19 @@ const JSON: &str = "application/json";
         suggest::suggestions,
         suggest::intelligent,
         ecs::search::search,
+        rag::query::query,
+        rag::embed::embed,
+        rag::ingest::ingest,
+        rag::stream::ingest,
+        rag::status::config,
+        rag::status::set_config,
+        rag::status::health,
+        rag::status::stats,
+        rag::status::indexing,
+        rag::status::rebuild,
+        rag::status::clear_cache,
+        rag::openai::embeddings,
+        rag::openai::models,
         indexing::index,
         indexing::post_documents,
         tasks::list,
@@ -113,6 +127,7 @@ const JSON: &str = "application/json";
     ),
     tags(
         (name = "search", description = "ask"),
+        (name = "rag", description = "passages, answers and vectors for language models"),
         (name = "indexing", description = "bring documents in"),
         (name = "ecs", description = "the world of agents"),
         (name = "plugins", description = "what answers"),

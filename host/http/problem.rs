@@ -87,6 +87,8 @@ pub(super) enum Code {
     PluginTrapped,
     PluginTimedOut,
     PluginLimit,
+    UpstreamFailed,
+    UpstreamTimedOut,
     Overloaded,
     TimedOut,
     Unavailable,
@@ -127,11 +129,19 @@ impl Code {
             Self::PluginTrapped => ("plugin-trapped", StatusCode::BAD_GATEWAY, "a plugin crashed"),
             Self::PluginTimedOut => ("plugin-timed-out", StatusCode::GATEWAY_TIMEOUT, "a plugin took too long"),
             Self::PluginLimit => ("plugin-limit", StatusCode::BAD_GATEWAY, "a plugin exceeded its limit"),
+            Self::UpstreamFailed => ("upstream-failed", StatusCode::BAD_GATEWAY, "a service elsewhere failed"),
+            Self::UpstreamTimedOut => {
+                ("upstream-timed-out", StatusCode::GATEWAY_TIMEOUT, "a service elsewhere took too long")
+            }
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "the server is busy"),
             Self::TimedOut => ("timed-out", StatusCode::GATEWAY_TIMEOUT, "the search took too long"),
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "a part of the server is away"),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "the server failed"),
         }
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        self.describe().1
     }
 
     /// The stable machine word.
@@ -297,7 +307,7 @@ impl From<RulesError> for Problem {
     }
 }
 
-fn logged(error: &dyn std::fmt::Display, code: Code, detail: String) -> Problem {
+pub(super) fn logged(error: &dyn std::fmt::Display, code: Code, detail: String) -> Problem {
     tracing::error!(code = code.word(), %error, "request failed");
     Problem::new(code, detail)
 }

@@ -13,6 +13,8 @@ mod feedback;
 mod hostile;
 /// Over a real socket: streams, stopping.
 mod live;
+/// Retrieval for language models.
+mod rag;
 /// Answers of searching and indexing.
 mod routes;
 /// Answers about the server itself.
@@ -62,6 +64,7 @@ pub(super) struct Fake {
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
     pub(super) slow_started: tokio::sync::Semaphore,
+    rag: rag::FakeRag,
 }
 
 pub(super) const BODY: &str = r#"{"success":true,"results":[]}"#;
@@ -85,6 +88,7 @@ impl Default for Fake {
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
             slow_started: tokio::sync::Semaphore::new(0),
+            rag: Default::default(),
         }
     }
 }
@@ -233,6 +237,8 @@ impl Backend for Fake {
 
     fn usage(&self) -> &dyn Usage {
         &self.usage
+    fn rag(&self) -> &dyn Rag {
+        &self.rag
     }
 
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {

@@ -61,8 +61,17 @@ impl Embedder {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let vector = self.model.encode_single(&text[..end]);
-        match vector.iter().all(|value| value.is_finite()) {
+        self.finite(self.model.encode_single(&text[..end]))
+    }
+
+    /// As `embed`, of the whole text.
+    pub(crate) fn embed_whole(&self, text: &str) -> Vec<f32> {
+        let mut vectors = self.model.encode_with_args(&[text.to_owned()], None, 1);
+        self.finite(vectors.pop().unwrap_or_default())
+    }
+
+    fn finite(&self, vector: Vec<f32>) -> Vec<f32> {
+        match vector.len() == self.dimension() && vector.iter().all(|value| value.is_finite()) {
             true => vector,
             false => vec![0.0; self.dimension()],
         }

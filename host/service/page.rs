@@ -86,7 +86,7 @@ pub fn total(body: &[u8]) -> u32 {
 }
 
 /// Positions by score, best first; ties keep the strategy's order.
-fn order(scores: &[f32]) -> Vec<usize> {
+pub(super) fn order(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]));
     order
@@ -130,7 +130,7 @@ fn result(
     })
 }
 
-fn match_type(candidate: &Candidate) -> &'static str {
+pub(super) fn match_type(candidate: &Candidate) -> &'static str {
     let found = |kind: ProbeKind| candidate.legs[kind as usize].is_some();
     let semantic = found(ProbeKind::Text) || found(ProbeKind::Vector);
     let syntax = found(ProbeKind::Pattern) || found(ProbeKind::Symbol);
@@ -142,7 +142,7 @@ fn match_type(candidate: &Candidate) -> &'static str {
 }
 
 /// Depends on the chunk and not on where in the document it stands, so edits elsewhere keep it.
-fn id(candidate: &Candidate, text: &str) -> String {
+pub(super) fn id(candidate: &Candidate, text: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     let document = &candidate.chunk.document;
     hasher.update(&document.root.to_le_bytes());
@@ -165,7 +165,7 @@ fn context(document: &str, line: usize, around: usize) -> String {
 }
 
 /// Where the query's probes match in the content, in order, overlaps merged.
-fn highlights(plan: &Plan, runs: &[ProbeRun], content: &str) -> Vec<Highlight> {
+pub(super) fn highlights(plan: &Plan, runs: &[ProbeRun], content: &str) -> Vec<Highlight> {
     let mut ranges: Vec<std::ops::Range<usize>> = runs
         .iter()
         .filter(|run| run.result.is_ok() && !matches!(run.probe, Probe::Vector(_)))
@@ -213,7 +213,7 @@ fn legs(candidate: &Candidate) -> BTreeMap<String, LegScore> {
         .collect()
 }
 
-fn plugin_ref(plugin: &Plugin) -> PluginRef {
+pub(super) fn plugin_ref(plugin: &Plugin) -> PluginRef {
     PluginRef {
         name: plugin.description.name.clone(),
         version: plugin.description.version.clone(),

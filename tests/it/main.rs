@@ -15,6 +15,7 @@ mod indexing;
 mod outage;
 mod page;
 mod postgres;
+mod rag;
 mod reload;
 mod requests;
 mod retrieval;

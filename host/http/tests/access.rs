@@ -24,12 +24,22 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 const WANTED: [(&str, Option<Scope>); 24] = [
     ("/", None),
 const WANTED: [(&str, Option<Scope>); 22] = [
+const WANTED: [(&str, Option<Scope>); 31] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
     ("/api/keys/{id}", Some(Scope::Admin)),
     ("/api/plugins", Some(Scope::Search)),
     ("/api/plugins/{name}/reload", Some(Scope::Admin)),
+    ("/api/rag/admin/clear-cache", Some(Scope::Admin)),
+    ("/api/rag/admin/indexing-status", Some(Scope::Admin)),
+    ("/api/rag/admin/rebuild-index", Some(Scope::Admin)),
+    ("/api/rag/admin/stats", Some(Scope::Admin)),
+    ("/api/rag/embed", Some(Scope::Search)),
+    ("/api/rag/health", Some(Scope::Search)),
+    ("/api/rag/ingest", Some(Scope::Index)),
+    ("/api/rag/ingest/stream", Some(Scope::Index)),
+    ("/api/rag/query", Some(Scope::Search)),
     ("/api/search/cache/clear", Some(Scope::Admin)),
     ("/api/search/database", Some(Scope::Admin)),
     ("/api/search/feedback", Some(Scope::Search)),
@@ -49,10 +59,13 @@ const WANTED: [(&str, Option<Scope>); 22] = [
     ("/openapi.json", None),
     ("/page/{file}", None),
     ("/readyz", None),
+    ("/v1/embeddings", Some(Scope::Search)),
+    ("/v1/models", Some(Scope::Search)),
 ];
 
-/// What changing something takes among agents; looking takes `search`.
-const WORLD: [(&str, Scope); 53] = [
+/// What changing something takes; looking takes `search`.
+const WORLD: [(&str, Scope); 54] = [
+    ("/api/rag/config", Scope::Admin),
     ("/api/ecs/agents", Scope::Index),
     ("/api/ecs/agents/batch", Scope::Index),
     ("/api/ecs/agents/offspring", Scope::Index),

@@ -1,0 +1,72 @@
+//! Which sources an answer cites: `[1]`, `[1, 3]`. What stands between backticks is code, where `[0]` is an index.
+
+/// What an answer's brackets say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cited {
+    /// Numbers of sources, each once, in the order of their first mention.
+    pub numbers: Vec<u32>,
+    /// Numbers that no source has: the model made them up.
+    pub unknown: Vec<u32>,
+}
+
+/// Reads the citations of an answer that had `sources` numbered sources, from 1.
+pub fn cited(answer: &str, sources: u32) -> Cited {
+    let mut cited = Cited::default();
+    let mut code: Option<usize> = None;
+    let mut rest = answer;
+    while let Some(at) = rest.find(['`', '[']) {
+        rest = &rest[at..];
+        let ticks = rest.len() - rest.trim_start_matches('`').len();
+        if ticks > 0 {
+            // A run of backticks closes only what a run of the same length opened.
+            code = match code {
+                None => Some(ticks),
+                Some(open) if open == ticks => None,
+                open => open,
+            };
+            rest = &rest[ticks..];
+            continue;
+        }
+        rest = &rest[1..];
+        let numbers = rest.split_once(']').map(|(inside, _)| inside).and_then(numbers);
+        for number in numbers.filter(|_| code.is_none()).unwrap_or_default() {
+            let list = if (1..=sources).contains(&number) { &mut cited.numbers } else { &mut cited.unknown };
+            if !list.contains(&number) {
+                list.push(number);
+            }
+        }
+    }
+    cited
+}
+
+/// None for brackets that hold anything else than numbers.
+fn numbers(inside: &str) -> Option<Vec<u32>> {
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    inside.split(',').map(str::trim).map(|part| part.parse().ok().filter(|_| plain(part))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(answer: &str, numbers: &[u32], unknown: &[u32]) {
+        let expected = Cited { numbers: numbers.to_vec(), unknown: unknown.to_vec() };
+        assert_eq!(cited(answer, 3), expected, "{answer}");
+    }
+
+    #[test]
+    fn numbers_in_brackets_are_citations() {
+        check("It is so [2], as stated[1][2].", &[2, 1], &[]);
+        check("Both [1, 3] and [1,2 ].", &[1, 3, 2], &[]);
+        check("[4] does not exist, nor does [0].", &[], &[4, 0]);
+        check("no [a], [], [1, b], [-1], [1", &[], &[]);
+        check("[[3]] and [99999999999]", &[3], &[]);
+    }
+
+    #[test]
+    fn code_has_indexes_and_no_citations() {
+        check("`list[1]` is the second [2]", &[2], &[]);
+        check("```\na[1] = `b[1]`\n``` [3]", &[3], &[]);
+        check("``a[1] ` b[1]`` [3]", &[3], &[]);
+    }
+}
