@@ -9,6 +9,8 @@ mod chance;
 mod commands;
 /// What agents consist of.
 pub mod component;
+/// Agents as rules score them.
+mod crowd;
 /// What happened, in order.
 pub mod event;
 /// A world for tests of those who ask one.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::runtime::CallError;
 
 pub use society::{
-    Bodies, Catalogue, Customs, Encounters, EncountersAfter, Kinship, Lessons, Level, Memories, MemoriesAfter, Part,
-    People, Spirit, Standing, Standings, Style, TraitDefinition,
+    Bodies, Catalogue, Customs, Encounters, EncountersAfter, Groups, Kinship, Lessons, Level, Memories, MemoriesAfter,
+    Part, People, Spirit, Standing, Standings, Style, TraitDefinition,
 };
 
 /// What a rules' answer must keep, whoever gave it.
@@ -47,6 +47,10 @@ pub trait Rules: Send + Sync {
 
     /// One score a member of `many`, 0 to 1.
     async fn compatibility(&self, one: &Individual, many: &Population) -> Result<Vec<f32>, RulesError>;
+
+    /// `compatibility` of those that are asked about again and again: the same scores. By
+    /// `compatibility` itself where rules know no other way.
+    async fn score(&self, one: &Individual, many: &Crowd) -> Result<Vec<f32>, RulesError>;
 
     async fn interact(
         &self,
@@ -86,6 +90,10 @@ pub trait Rules: Send + Sync {
     async fn gather(&self, people: &People, seed: u64) -> Result<Vec<Part>, RulesError>;
 
     async fn stand(&self, people: &People) -> Result<Standings, RulesError>;
+
+    /// Influence of each group, 0 to 1; `Groups::default_influences` where rules have a society, but no
+    /// idea of this.
+    async fn weigh(&self, groups: &Groups) -> Result<Vec<f32>, RulesError>;
 
     /// All that is needed to bring these rules back when their plugin has been replaced.
     fn archive(&self) -> ArchivedRules;
@@ -188,6 +196,18 @@ pub struct Population {
     pub count: u32,
     pub traits: Vec<f32>,
     pub spirits: Vec<String>,
+    pub generations: Vec<u32>,
+}
+
+/// `Population` with every spirit named once: no text for each agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Crowd {
+    pub count: u32,
+    pub traits: Vec<f32>,
+    /// Different names; some may belong to nobody.
+    pub spirits: Vec<String>,
+    /// Places in `spirits`.
+    pub spirit_of: Vec<u32>,
     pub generations: Vec<u32>,
 }
 

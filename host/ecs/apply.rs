@@ -132,6 +132,7 @@ impl State {
                 knowledge.learned.sort_by_key(|learned| learned.topic);
             }
             self.traits = traits.clone();
+            self.crowds.take();
         }
         self.rules = Some(ruling);
         Ok(())
@@ -222,6 +223,9 @@ impl State {
                 Knowledge::default(),
                 birth.gender.clone(),
             );
+            if let Some(crowds) = self.crowds.get_mut() {
+                crowds.add(birth.number, &birth.spirit, birth.generation, &birth.traits);
+            }
             let entity = self.agents.spawn(body);
             self.entities.push(Some(entity));
             self.ids.insert(birth.id.as_str().into(), birth.number);
@@ -259,6 +263,9 @@ impl State {
         let _ = self.agents.despawn(entity);
         if let Some(slot) = self.entities.get_mut(number.0 as usize - 1) {
             *slot = None;
+        }
+        if let Some(crowds) = self.crowds.get_mut() {
+            crowds.remove(number);
         }
         self.departed.insert(number, departed);
         *self.counted.get_mut() = None;

@@ -108,6 +108,8 @@ pub enum System {
     Learning,
     Unlearning,
     Memory,
+    /// What groups are worth, after `Groups`. Here, because events are kept with the place of a system.
+    Influence,
 }
 
 /// All that a new agent is.

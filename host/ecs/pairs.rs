@@ -5,92 +5,60 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::component::AgentNumber;
+use super::crowd::Part;
 use super::read::first;
 use super::running::Running;
 use super::view::{CompatibilityView, Mate, TraitAnalysis, WorldError};
 use crate::rules::{Individual, Population, Rules, RulesError, TraitNames};
 use crate::runtime::CallError;
 
-/// Candidates of one call: with 44 traits 700 KB, which stay in a processor's cache all the way into the guest.
-const CANDIDATES: usize = 4096;
 /// Calls at once for one question: the other questions want instances of the rules, too.
 const AT_ONCE: usize = 4;
 
 type Score = (AgentNumber, f32);
 
+/// What one question sees, whatever happens to the world meanwhile.
+struct Sight {
+    rules: Arc<dyn Rules>,
+    one: Individual,
+    parts: Vec<Arc<Part>>,
+    least: f32,
+}
+
 impl Running {
-    /// Best first; only those that the agent may breed with, now.
+    /// Best first; only those that the agent may breed with, now. All of the living are scored and only the best
+    /// of them looked at: whether two may breed is costlier to find than how they fit.
     pub(super) async fn mates(self: &Arc<Self>, id: &str, most: u32) -> Result<Vec<Mate>, WorldError> {
         let (running, wanted) = (self.clone(), id.to_owned());
-        // Looks at everybody: milliseconds that are not the executor's.
-        let read = move || {
+        let sight = apart(move || running.sight(&wanted)).await??;
+        let scored = score_all(sight).await?;
+        let (running, wanted) = (self.clone(), id.to_owned());
+        apart(move || {
             running.with(|state| {
                 let number = state.find_living(&wanted)?;
-                Ok::<_, WorldError>((number, state.candidates(number)))
+                let mate = |(number, score)| {
+                    let view = state.view(number)?;
+                    Some(Mate {
+                        agent_id: view.agent_id,
+                        name: view.name,
+                        spirit: view.spirit,
+                        generation: view.generation,
+                        compatibility_score: score,
+                    })
+                };
+                Ok(best(scored, most as usize, state.may_mate(number)).into_iter().filter_map(mate).collect())
             })
-        };
-        let read = tokio::task::spawn_blocking(read).await;
-        let (number, candidates) = read.map_err(|error| WorldError::Internal(error.to_string()))??;
-        let scored = self.score_all(number, candidates).await?;
-        let scored = first(scored, most as usize, |one, two| two.1.total_cmp(&one.1).then(one.0.cmp(&two.0)));
-        Ok(self.with(|state| {
-            let mate = |(number, score)| {
-                let view = state.view(number)?;
-                Some(Mate {
-                    agent_id: view.agent_id,
-                    name: view.name,
-                    spirit: view.spirit,
-                    generation: view.generation,
-                    compatibility_score: score,
-                })
-            };
-            scored.into_iter().filter_map(mate).collect()
-        }))
+        })
+        .await?
     }
 
-    /// Those that fit, in no order. Dropped, it asks no further.
-    async fn score_all(self: &Arc<Self>, one: AgentNumber, others: Vec<AgentNumber>) -> Result<Vec<Score>, WorldError> {
-        let parts = others.len().div_ceil(CANDIDATES);
-        let workers = tokio::runtime::Handle::current().metrics().num_workers().clamp(1, AT_ONCE);
-        let others: Arc<[AgentNumber]> = others.into();
-        let mut tasks = JoinSet::new();
-        for worker in 0..workers.min(parts) {
-            let (running, others) = (self.clone(), others.clone());
-            tasks.spawn(async move {
-                let mut fitting = Vec::new();
-                for part in others.chunks(CANDIDATES).skip(worker).step_by(workers) {
-                    running.score_some(one, part, &mut fitting).await?;
-                }
-                Ok::<_, WorldError>(fitting)
-            });
-        }
-        let mut all = Vec::new();
-        while let Some(done) = tasks.join_next().await {
-            all.extend(done.map_err(|error| WorldError::Internal(error.to_string()))??);
-        }
-        Ok(all)
-    }
-
-    async fn score_some(
-        &self,
-        one: AgentNumber,
-        others: &[AgentNumber],
-        fitting: &mut Vec<Score>,
-    ) -> Result<(), WorldError> {
-        // All of it in one look, for the next part's world may have other agents, traits and rules.
-        let (rules, individual, living, population, least) = self.with(|state| {
-            let gone = || WorldError::NoAgent(state.id(one).unwrap_or_else(|| one.0.to_string()));
-            let individual = state.individual(one).ok_or_else(gone)?;
-            let living: Vec<AgentNumber> = others.iter().copied().filter(|other| state.is_living(*other)).collect();
-            let population = state.population(&living);
-            Ok::<_, WorldError>((self.book.rules(), individual, living, population, state.customs.breeding_threshold))
-        })?;
-        if living.is_empty() {
-            return Ok(());
-        }
-        let scores = rules.compatibility(&individual, &population).await?;
-        fitting.extend(living.into_iter().zip(scores).filter(|(_, score)| *score >= least));
-        Ok(())
+    fn sight(&self, id: &str) -> Result<Sight, WorldError> {
+        self.with(|state| {
+            let one = state.individual(state.find_living(id)?).ok_or_else(|| WorldError::NoAgent(id.to_owned()))?;
+            // In the same look, for other rules may know other traits.
+            let (rules, least) = (self.book.rules(), state.customs.breeding_threshold);
+            Ok(Sight { rules, one, parts: state.crowds(), least })
+        })
     }
 
     pub(super) async fn compatibility(&self, first: &str, second: &str) -> Result<CompatibilityView, WorldError> {
@@ -125,6 +93,51 @@ impl Running {
             obstacles,
         })
     }
+}
+
+/// What takes milliseconds that are not the executor's.
+async fn apart<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, WorldError> {
+    tokio::task::spawn_blocking(look).await.map_err(|error| WorldError::Internal(error.to_string()))
+}
+
+/// Those that fit, in no order. Dropped, it asks no further.
+async fn score_all(sight: Sight) -> Result<Vec<Score>, WorldError> {
+    let workers = tokio::runtime::Handle::current().metrics().num_workers().clamp(1, AT_ONCE);
+    let sight = Arc::new(sight);
+    let mut tasks = JoinSet::new();
+    for worker in 0..workers.min(sight.parts.len()) {
+        let sight = sight.clone();
+        tasks.spawn(async move {
+            let mut fitting = Vec::new();
+            for part in sight.parts.iter().skip(worker).step_by(workers) {
+                let scores = sight.rules.score(&sight.one, &part.crowd).await?;
+                let scored = part.numbers.iter().copied().zip(scores);
+                fitting.extend(scored.filter(|(_, score)| *score >= sight.least));
+            }
+            Ok::<_, WorldError>(fitting)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        all.extend(done.map_err(|error| WorldError::Internal(error.to_string()))??);
+    }
+    Ok(all)
+}
+
+/// The best `most` of those that may. As a rule nearly all may, so a few more than are wanted are looked at, and
+/// everybody only where those are not enough.
+fn best(mut scored: Vec<Score>, most: usize, may: impl Fn(AgentNumber) -> bool) -> Vec<Score> {
+    let order = |one: &Score, two: &Score| two.1.total_cmp(&one.1).then(one.0.cmp(&two.0));
+    let enough = most.saturating_mul(4).max(64);
+    if enough < scored.len() {
+        scored.select_nth_unstable_by(enough, order);
+        let few = scored[..enough].iter().copied().filter(|(number, _)| may(*number)).collect::<Vec<_>>();
+        if few.len() >= most {
+            return first(few, most, order);
+        }
+    }
+    scored.retain(|(number, _)| may(*number));
+    first(scored, most, order)
 }
 
 pub(super) async fn score(one: &Individual, two: &Individual, rules: &dyn Rules) -> Result<f32, WorldError> {
@@ -163,6 +176,23 @@ fn analysis(names: &TraitNames, one: &[f32], two: &[f32]) -> TraitAnalysis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_best_that_may_are_found_however_few_they_are() {
+        // As good as their number, of a thousand; then equals.
+        let scored = || (1..=1000).map(|number| (AgentNumber(number), number as f32 / 1000.0)).collect::<Vec<_>>();
+        let numbers = |found: Vec<Score>| found.into_iter().map(|(number, _)| number.0).collect::<Vec<_>>();
+        assert_eq!(numbers(best(scored(), 3, |_| true)), [1000, 999, 998]);
+        assert_eq!(numbers(best(scored(), 3, |number| number.0 % 10 == 0)), [1000, 990, 980]);
+        // None of the best 64 may.
+        assert_eq!(numbers(best(scored(), 3, |number| number.0 < 100)), [99, 98, 97]);
+        assert_eq!(numbers(best(scored(), 3, |number| number.0 == 7)), [7]);
+        assert_eq!(numbers(best(scored(), 3, |_| false)), [0; 0]);
+        let equal = (1..=1000).rev().map(|number| (AgentNumber(number), 0.5)).collect();
+        assert_eq!(numbers(best(equal, 3, |_| true)), [1, 2, 3]);
+        assert_eq!(best(vec![], 3, |_| true), []);
+        assert_eq!(best(scored(), 0, |_| true), []);
+    }
 
     #[test]
     fn groups_of_traits_are_compared_apart() {

@@ -12,12 +12,14 @@ mod social;
 
 use std::cmp::Ordering;
 use std::mem::size_of;
+use std::sync::Arc;
 
 use super::component::*;
+use super::crowd::{Crowds, Part};
 use super::record::hexadecimal;
 use super::state::{Body, Departed, State};
 use super::view::*;
-use crate::rules::{Individual, InteractionKind, Outcome, Population, Standing};
+use crate::rules::{Individual, InteractionKind, Outcome, Standing};
 
 /// Agents whose memory is looked at for the mean of all.
 const SAMPLE: usize = 256;
@@ -103,7 +105,8 @@ impl State {
         // A byte of a hash table's own goes with every entry.
         let tables = self.entities.capacity() * size_of::<Option<hecs::Entity>>()
             + self.ids.capacity() * (size_of::<(Box<str>, AgentNumber)>() + 1)
-            + self.names.capacity() * (size_of::<Box<str>>() + 1);
+            + self.names.capacity() * (size_of::<Box<str>>() + 1)
+            + self.crowds.get().map_or(0, Crowds::bytes);
         (size_of::<Body>() + bytes / seen + tables / self.agents.len().max(1) as usize) as u64
     }
 
@@ -119,24 +122,11 @@ impl State {
         })
     }
 
-    /// Living agents as columns, in the order of `numbers`; those that are gone are left out, so ask for
-    /// living ones. 100,000 agents of 44 traits are 18 MB and take some ten milliseconds; ask for parts.
-    pub fn population(&self, numbers: &[AgentNumber]) -> Population {
-        let mut population = Population {
-            count: 0,
-            traits: Vec::with_capacity(numbers.len() * self.traits.width()),
-            spirits: Vec::with_capacity(numbers.len()),
-            generations: Vec::with_capacity(numbers.len()),
-        };
-        let view = self.agents.view::<(&Agent, &Traits)>();
-        for number in numbers {
-            let Some((agent, traits)) = self.entity(*number).and_then(|entity| view.get(entity)) else { continue };
-            population.count += 1;
-            population.traits.extend_from_slice(&traits.values);
-            population.spirits.push(agent.spirit.to_string());
-            population.generations.push(agent.generation);
-        }
-        population
+    /// All living agents as rules score them. Gathered by the first call (some ten milliseconds for 100,000),
+    /// kept up with events from then on.
+    pub(super) fn crowds(&self) -> Vec<Arc<Part>> {
+        let gather = || Crowds::gather(self.traits.width(), self.agents.query::<(&Agent, &Traits)>().iter());
+        self.crowds.get_or_init(gather).parts()
     }
 
     /// Living or departed.

@@ -3,10 +3,12 @@
 //! rules, waits, or looks at a real clock.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 use super::component::*;
+use super::crowd::Crowds;
 use super::event::Recorded;
 use crate::rules::{Bond, Customs, InteractionKind, Outcome, RulesDigest, TraitNames};
 
@@ -38,6 +40,9 @@ pub struct State {
     pub(super) offspring: u64,
     /// What is costly to count, and the event up to which it was counted; no part of the digest.
     pub(super) counted: parking_lot::Mutex<Option<(u64, super::read::Counted)>>,
+    /// The living as columns, once somebody asked for them; no part of the digest. What changes who lives, or
+    /// traits, changes it too.
+    pub(super) crowds: OnceLock<Crowds>,
 }
 
 /// What is kept of an agent that died or was retired, for lineages.
@@ -170,6 +175,7 @@ impl State {
             sequence: 0,
             offspring: 0,
             counted: parking_lot::Mutex::new(None),
+            crowds: OnceLock::new(),
         }
     }
 

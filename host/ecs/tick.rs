@@ -40,7 +40,7 @@ pub(super) const BATCH: usize = 8_192;
 /// Meetings of one tick, and lessons, that the rules are asked about; chance says which.
 pub(super) const MOST_PAIRS: usize = 20_000;
 /// Systems of the world, for its status.
-pub(super) const SYSTEMS: u64 = 8;
+pub(super) const SYSTEMS: u64 = 9;
 
 /// How often a system runs, in ticks.
 const GROUPS_EVERY: u64 = 2;

@@ -108,7 +108,7 @@ pub fn offspring(answer: Offspring, count: u32, width: usize, spirits: &[String]
     }
 }
 
-/// The answer of `Rules::compatibility`.
+/// The answer of `Rules::compatibility`, and of `Rules::score`.
 pub fn compatibility(answer: Vec<f32>, count: u32) -> Checked<Vec<f32>> {
     share("scores", &answer, count as usize)?;
     Ok(answer)
@@ -216,6 +216,12 @@ pub fn standings(answer: Standings, count: u32) -> Checked<Standings> {
     length("influences", answer.influences.len(), count)?;
     range("influences", &answer.influences, 0.0, 2.0)?;
     length("standings", answer.standings.len(), count)?;
+    Ok(answer)
+}
+
+/// The answer of `Rules::weigh`.
+pub fn group_influences(answer: Vec<f32>, count: u32) -> Checked<Vec<f32>> {
+    share("group influences", &answer, count as usize)?;
     Ok(answer)
 }
 

@@ -133,6 +133,18 @@ impl FixedRules {
     }
 }
 
+impl FixedRules {
+    fn alike(&self, call: &'static str, one: &Individual, many: &[f32], count: u32) -> Result<Vec<f32>, RulesError> {
+        let width = self.about.traits.width();
+        let score = |row: &[f32]| {
+            let difference: f32 = row.iter().zip(&one.traits).map(|(one, other)| (one - other).abs()).sum();
+            1.0 - difference / width as f32
+        };
+        let scores = || many.chunks(width).map(score).collect();
+        self.column(call, 0, scores, |answer| checked::compatibility(answer, count))
+    }
+}
+
 fn spoiled(mut column: Vec<f32>, fault: Fault) -> Vec<f32> {
     match fault {
         Fault::Nan => column.fill(f32::NAN),
@@ -183,13 +195,12 @@ impl Rules for FixedRules {
 
     /// 1 less the mean difference.
     async fn compatibility(&self, one: &Individual, many: &Population) -> Result<Vec<f32>, RulesError> {
-        let width = self.about.traits.width();
-        let score = |row: &[f32]| {
-            let difference: f32 = row.iter().zip(&one.traits).map(|(one, other)| (one - other).abs()).sum();
-            1.0 - difference / width as f32
-        };
-        let scores = || many.traits.chunks(width).map(score).collect();
-        self.column("compatibility", 0, scores, |answer| checked::compatibility(answer, many.count))
+        self.alike("compatibility", one, &many.traits, many.count)
+    }
+
+    /// As `compatibility`.
+    async fn score(&self, one: &Individual, many: &Crowd) -> Result<Vec<f32>, RulesError> {
+        self.alike("score", one, &many.traits, many.count)
     }
 
     /// Succeeds; the bond grows by .1, .05, .02; it costs .1 and .2.
@@ -315,6 +326,12 @@ impl Rules for FixedRules {
         };
         let spoil = |fault| Standings { influences: spoiled(good().influences, fault), ..good() };
         self.answer("stand", 0, spoil, good, |answer| checked::standings(answer, people.count))
+    }
+
+    /// .1 a member.
+    async fn weigh(&self, groups: &Groups) -> Result<Vec<f32>, RulesError> {
+        let good = || groups.sizes.iter().map(|size| (*size as f32 * 0.1).min(1.0)).collect();
+        self.column("weigh", 0, good, |answer| checked::group_influences(answer, groups.count))
     }
 
     fn archive(&self) -> ArchivedRules {

@@ -201,3 +201,23 @@ pub struct Standings {
     pub influences: Vec<f32>,
     pub standings: Vec<Standing>,
 }
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Groups {
+    pub count: u32,
+    /// Members, the leader too.
+    pub sizes: Vec<u32>,
+    /// 0 to 1.
+    pub cohesions: Vec<f32>,
+    /// The leaders' own influence, 0 to 2.
+    pub leaders: Vec<f32>,
+}
+
+impl Groups {
+    /// What holds where rules do not weigh groups, as `wit/world-v0.1` says. Those that decided before
+    /// they could be asked go on with it.
+    pub fn default_influences(&self) -> Vec<f32> {
+        let influence = |(size, cohesion): (&u32, &f32)| 0.6 * (*size as f32 / 10.0).min(1.0) + 0.4 * cohesion;
+        self.sizes.iter().zip(&self.cohesions).map(influence).collect()
+    }
+}

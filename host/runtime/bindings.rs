@@ -25,27 +25,14 @@ pub mod ranker {
     });
 }
 
+/// Everything that trait rules may have. Its interfaces are looked for one by one: all but the trait model may be
+/// missing. What goes in is borrowed, so that columns are copied once, into the guest.
 #[allow(missing_docs, reason = "generated from the contract, which is documented")]
-pub mod trait_rules {
-    wasmtime::component::bindgen!({
-        path: "wit/v0.1",
-        world: "trait-rules",
-        exports: { default: async },
-        with: {
-            "corsac:plugin/types": super::strategy::corsac::plugin::types,
-            "wasi:config/store": super::strategy::wasi::config::store,
-            "wasi:logging/logging": super::strategy::wasi::logging::logging,
-        },
-    });
-}
-
-/// Trait rules that have a society too. What they share with `trait_rules` is called through that; only
-/// the society is called through this.
-#[allow(missing_docs, reason = "generated from the contract, which is documented")]
-pub mod social_rules {
+pub mod rules {
     wasmtime::component::bindgen!({
         path: ["wit/v0.1", "wit/world-v0.1"],
-        world: "corsac:agents/social-rules",
+        world: "corsac:agents/complete-rules",
+        ownership: Borrowing { duplicate_if_necessary: false },
         exports: { default: async },
         with: {
             "corsac:plugin/types": super::strategy::corsac::plugin::types,

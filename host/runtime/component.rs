@@ -116,19 +116,32 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
     Ok(kinds)
 }
 
-/// Whether trait rules have a society too; a contract of their own, which they may do without.
-pub fn is_social(component: &Component) -> Result<bool, LoadError> {
-    const SOCIETY: &str = "corsac:agents/society";
+/// What trait rules provide beside the trait model: interfaces of a contract of their own, each of which they
+/// may do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Provisions {
+    /// `corsac:agents/society`
+    pub society: bool,
+    /// `corsac:agents/matching`
+    pub matching: bool,
+    /// `corsac:agents/grouping`
+    pub grouping: bool,
+}
+
+/// One in a version that this host does not speak is an error, not a missing one.
+pub fn provisions(component: &Component) -> Result<Provisions, LoadError> {
     let exports = exported_names(component);
-    let Some((export, version)) =
-        exports.iter().find_map(|export| Some((export, export.strip_prefix(SOCIETY)?.strip_prefix('@')?)))
-    else {
-        return Ok(false);
+    let has = |interface: &str| {
+        let found = exports.iter().find_map(|export| {
+            Some((export, export.strip_prefix("corsac:agents/")?.strip_prefix(interface)?.strip_prefix('@')?))
+        });
+        match found {
+            None => Ok(false),
+            Some((_, version)) if speaks(version) => Ok(true),
+            Some((export, _)) => Err(LoadError::WrongContract { found: export.clone(), supported: CONTRACT }),
+        }
     };
-    match speaks(version) {
-        true => Ok(true),
-        false => Err(LoadError::WrongContract { found: export.clone(), supported: CONTRACT }),
-    }
+    Ok(Provisions { society: has("society")?, matching: has("matching")?, grouping: has("grouping")? })
 }
 
 /// Whether this host speaks a version of a contract.

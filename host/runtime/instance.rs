@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::bindings::ranker::{Ranker, RankerPre};
-use super::bindings::social_rules::{SocialRules, SocialRulesIndices};
+use super::bindings::rules::exports::corsac::{agents, plugin};
 use super::bindings::strategy::{Strategy, StrategyPre};
-use super::bindings::trait_rules::{TraitRules, TraitRulesIndices};
-use super::component::PluginKind;
+use super::component::{PluginKind, Provisions};
 use super::engine::TICK;
 use super::error::{CallError, LoadError};
 use super::imports::HostState;
@@ -23,13 +22,49 @@ use super::limits::{InstancePolicy, PluginOptions};
 pub enum Template {
     Strategy(StrategyPre<HostState>),
     Ranker(RankerPre<HostState>),
-    TraitRules { pre: InstancePre<HostState>, rules: Box<TraitRulesIndices>, society: Option<Box<SocialRulesIndices>> },
+    TraitRules { pre: InstancePre<HostState>, places: Box<RulesPlaces> },
+}
+
+/// Where the interfaces of trait rules are among their exports.
+pub struct RulesPlaces {
+    model: plugin::trait_model::GuestIndices,
+    society: Option<agents::society::GuestIndices>,
+    matching: Option<agents::matching::GuestIndices>,
+    grouping: Option<agents::grouping::GuestIndices>,
+}
+
+/// The interfaces of trait rules, ready to be called.
+pub struct RulesGuest {
+    pub model: plugin::trait_model::Guest,
+    pub society: Option<agents::society::Guest>,
+    pub matching: Option<agents::matching::Guest>,
+    pub grouping: Option<agents::grouping::Guest>,
+}
+
+impl RulesPlaces {
+    fn find(pre: &InstancePre<HostState>, provisions: Provisions) -> wasmtime::Result<Self> {
+        Ok(Self {
+            model: plugin::trait_model::GuestIndices::new(pre)?,
+            society: provisions.society.then(|| agents::society::GuestIndices::new(pre)).transpose()?,
+            matching: provisions.matching.then(|| agents::matching::GuestIndices::new(pre)).transpose()?,
+            grouping: provisions.grouping.then(|| agents::grouping::GuestIndices::new(pre)).transpose()?,
+        })
+    }
+
+    fn load(&self, mut store: &mut Store<HostState>, instance: &ComponentInstance) -> wasmtime::Result<RulesGuest> {
+        Ok(RulesGuest {
+            model: self.model.load(&mut store, instance)?,
+            society: self.society.as_ref().map(|places| places.load(&mut store, instance)).transpose()?,
+            matching: self.matching.as_ref().map(|places| places.load(&mut store, instance)).transpose()?,
+            grouping: self.grouping.as_ref().map(|places| places.load(&mut store, instance)).transpose()?,
+        })
+    }
 }
 
 pub enum Guest {
     Strategy(Strategy),
     Ranker(Ranker),
-    TraitRules { rules: Box<TraitRules>, society: Option<Box<SocialRules>> },
+    TraitRules(Box<RulesGuest>),
 }
 
 pub struct Instance {
@@ -40,22 +75,26 @@ pub struct Instance {
 }
 
 impl Template {
-    /// `social`: whether trait rules export a society.
-    pub fn new(kind: PluginKind, social: bool, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
+    /// `provisions`: what trait rules export beside the trait model.
+    pub fn new(kind: PluginKind, provisions: Provisions, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         Ok(match kind {
             PluginKind::Strategy => Template::Strategy(StrategyPre::new(pre).map_err(contract)?),
             PluginKind::Ranker => Template::Ranker(RankerPre::new(pre).map_err(contract)?),
-            PluginKind::TraitRules => Template::TraitRules {
-                rules: Box::new(TraitRulesIndices::new(&pre).map_err(contract)?),
-                society: social.then(|| SocialRulesIndices::new(&pre).map(Box::new)).transpose().map_err(contract)?,
-                pre,
-            },
+            PluginKind::TraitRules => {
+                Template::TraitRules { places: Box::new(RulesPlaces::find(&pre, provisions).map_err(contract)?), pre }
+            }
         })
     }
 
-    pub fn is_social(&self) -> bool {
-        matches!(self, Template::TraitRules { society: Some(_), .. })
+    /// What trait rules have beside the trait model; nothing for other kinds.
+    pub fn provisions(&self) -> Provisions {
+        let Template::TraitRules { places, .. } = self else { return Provisions::default() };
+        Provisions {
+            society: places.society.is_some(),
+            matching: places.matching.is_some(),
+            grouping: places.grouping.is_some(),
+        }
     }
 
     /// A new store with the plugin's limits, and in it a new instance. `ticks` bounds its start function.
@@ -90,15 +129,10 @@ impl Template {
         let guest = match self {
             Template::Strategy(pre) => pre.instantiate_async(&mut store).await.map(Guest::Strategy),
             Template::Ranker(pre) => pre.instantiate_async(&mut store).await.map(Guest::Ranker),
-            Template::TraitRules { pre, rules, society } => {
-                pre.instantiate_async(&mut store).await.and_then(|instance| {
-                    let society = society
-                        .as_ref()
-                        .map(|society| society.load(&mut store, &instance).map(Box::new))
-                        .transpose()?;
-                    Ok(Guest::TraitRules { rules: Box::new(rules.load(&mut store, &instance)?), society })
-                })
-            }
+            Template::TraitRules { pre, places } => pre
+                .instantiate_async(&mut store)
+                .await
+                .and_then(|instance| Ok(Guest::TraitRules(Box::new(places.load(&mut store, &instance)?)))),
         };
         match guest {
             Ok(guest) => Ok(Instance { store, guest, born: Instant::now(), uses_left: random_uses() }),

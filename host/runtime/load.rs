@@ -86,13 +86,13 @@ impl Loader {
         options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
     ) -> Result<Vec<Plugin>, LoadError> {
         let digest = blake3::hash(bytes);
-        let social = component::is_social(&component)?;
         let calls_out = component::calls_out(&component);
+        let provisions = component::provisions(&component)?;
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
             let pre =
                 self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-            let template = Template::new(kind, social, pre)?;
+            let template = Template::new(kind, provisions, pre)?;
             let (description, inputs) = describe(&template).await?;
             let options = options(&description.name);
             if calls_out && kind != PluginKind::Strategy {
@@ -169,8 +169,8 @@ async fn describe(template: &Template) -> Result<(Description, Inputs), LoadErro
             };
             (about.name, about.version, about.purpose, inputs)
         }),
-        Guest::TraitRules { rules, .. } => rules
-            .corsac_plugin_trait_model()
+        Guest::TraitRules(rules) => rules
+            .model
             .call_describe(&mut *store)
             .await
             .map(|described| described.about)

@@ -13,15 +13,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::bindings::social_rules::exports::corsac::agents::society::Guest as SocietyGuest;
-use super::bindings::trait_rules::exports::corsac::plugin::trait_model::Guest as ModelGuest;
+use super::bindings::rules::exports::corsac::agents::grouping::Guest as GroupingGuest;
+use super::bindings::rules::exports::corsac::agents::matching::Guest as MatchingGuest;
+use super::bindings::rules::exports::corsac::agents::society::Guest as SocietyGuest;
+use super::bindings::rules::exports::corsac::plugin::trait_model::Guest as ModelGuest;
 use super::error::CallError;
 use super::instance::Guest;
 use super::plugin::Plugin;
 use crate::rules::{
-    About, ArchivedRules, Bodies, Bond, Encounters, EncountersAfter, Individual, Interaction, InteractionKind, Lessons,
-    Lives, LivesAfter, Memories, MemoriesAfter, Offspring, Part, People, Population, Rules, RulesError, Standings,
-    checked,
+    About, ArchivedRules, Bodies, Bond, Crowd, Encounters, EncountersAfter, Groups, Individual, Interaction,
+    InteractionKind, Lessons, Lives, LivesAfter, Memories, MemoriesAfter, Offspring, Part, People, Population, Rules,
+    RulesError, Standings, checked,
 };
 
 pub(super) use description::describe;
@@ -53,16 +55,34 @@ macro_rules! answer {
 
 fn model<'a>(plugin: &Plugin, guest: &'a Guest) -> Result<&'a ModelGuest, CallError> {
     match guest {
-        Guest::TraitRules { rules, .. } => Ok(rules.corsac_plugin_trait_model()),
+        Guest::TraitRules(rules) => Ok(&rules.model),
         _ => Err(plugin.not_a("trait-rules")),
     }
 }
 
 fn society<'a>(plugin: &Plugin, guest: &'a Guest) -> Result<&'a SocietyGuest, CallError> {
     match guest {
-        Guest::TraitRules { society: Some(society), .. } => Ok(society.corsac_agents_society()),
-        _ => Err(CallError::Unsupported(format!("{} has no society", plugin.label()))),
+        Guest::TraitRules(rules) => rules.society.as_ref().ok_or_else(|| lacks(plugin, "society")),
+        _ => Err(plugin.not_a("trait-rules")),
     }
+}
+
+fn matching<'a>(plugin: &Plugin, guest: &'a Guest) -> Result<&'a MatchingGuest, CallError> {
+    match guest {
+        Guest::TraitRules(rules) => rules.matching.as_ref().ok_or_else(|| lacks(plugin, "matching")),
+        _ => Err(plugin.not_a("trait-rules")),
+    }
+}
+
+fn grouping<'a>(plugin: &Plugin, guest: &'a Guest) -> Result<&'a GroupingGuest, CallError> {
+    match guest {
+        Guest::TraitRules(rules) => rules.grouping.as_ref().ok_or_else(|| lacks(plugin, "grouping")),
+        _ => Err(plugin.not_a("trait-rules")),
+    }
+}
+
+fn lacks(plugin: &Plugin, interface: &str) -> CallError {
+    CallError::Unsupported(format!("{} has no {interface}", plugin.label()))
 }
 
 /// The call that every version of rules must answer before it serves.
@@ -117,13 +137,27 @@ impl Rules for TraitRules {
         let (first, second) = (convert::individual(first), convert::individual(second));
         let spirits = &self.about.spirits;
         let check = |children| checked::offspring(convert::offspring(children), count, self.width(), spirits);
-        answer!(self, "inherit", model.call_inherit(&first, &second, count, seed), check)
+        answer!(self, "inherit", model.call_inherit(first, second, count, seed), check)
     }
 
     async fn compatibility(&self, one: &Individual, many: &Population) -> Result<Vec<f32>, RulesError> {
-        let (one, population) = (convert::individual(one), convert::population(many));
+        let spirits = convert::texts(&many.spirits);
+        let (one, population) = (convert::individual(one), convert::population(many, &spirits));
         let check = |scores| checked::compatibility(scores, many.count);
-        answer!(self, "compatibility", model.call_compatibility(&one, &population), check)
+        answer!(self, "compatibility", model.call_compatibility(one, population), check)
+    }
+
+    async fn score(&self, one: &Individual, many: &Crowd) -> Result<Vec<f32>, RulesError> {
+        let one = convert::individual(one);
+        let check = |scores| checked::compatibility(scores, many.count);
+        if !self.plugin.template.provisions().matching {
+            let spirits = convert::spirits_of(many);
+            let population = convert::crowd_as_population(many, &spirits);
+            return answer!(self, "compatibility", model.call_compatibility(one, population), check);
+        }
+        let spirits = convert::texts(&many.spirits);
+        let crowd = convert::crowd(many, &spirits);
+        answer!(self, "score", matching.call_score(one, crowd), check)
     }
 
     async fn interact(
@@ -137,13 +171,13 @@ impl Rules for TraitRules {
         let (first, second) = (convert::individual(first), convert::individual(second));
         let (kind, before) = (convert::kind(kind), convert::bond(before));
         let check = |result| checked::interaction(convert::interaction(result));
-        answer!(self, "interact", model.call_interact(kind, &first, &second, before, seed), check)
+        answer!(self, "interact", model.call_interact(kind, first, second, before, seed), check)
     }
 
     async fn tick(&self, now: &Lives, step: f32, seed: u64) -> Result<LivesAfter, RulesError> {
         let lives = convert::lives(now);
         let check = |after| checked::lives(convert::lives_after(after), now, self.width());
-        answer!(self, "tick", model.call_tick(&lives, step, seed), check)
+        answer!(self, "tick", model.call_tick(lives, step, seed), check)
     }
 
     async fn names(
@@ -161,25 +195,25 @@ impl Rules for TraitRules {
     async fn meet(&self, pairs: &Encounters, step: f32, seed: u64) -> Result<EncountersAfter, RulesError> {
         let (count, pairs) = (pairs.count, convert::encounters(pairs));
         let check = |after| checked::encounters(convert::encounters_after(after), count);
-        answer!(self, "meet", society.call_meet(&pairs, step, seed), check)
+        answer!(self, "meet", society.call_meet(pairs, step, seed), check)
     }
 
     async fn wander(&self, now: &Bodies, step: f32, seed: u64) -> Result<(Vec<f32>, Vec<f32>), RulesError> {
         let (count, bodies) = (now.count, convert::bodies(now));
         let check = |after| checked::velocities(convert::velocities(after), count);
-        answer!(self, "wander", society.call_wander(&bodies, step, seed), check)
+        answer!(self, "wander", society.call_wander(bodies, step, seed), check)
     }
 
     async fn remember(&self, now: &Memories, step: f32) -> Result<MemoriesAfter, RulesError> {
         let (count, memories) = (now.count, convert::memories(now));
         let check = |after| checked::memories(convert::memories_after(after), count);
-        answer!(self, "remember", society.call_remember(&memories, step), check)
+        answer!(self, "remember", society.call_remember(memories, step), check)
     }
 
     async fn learn(&self, lessons: &Lessons, step: f32, seed: u64) -> Result<Vec<f32>, RulesError> {
         let (count, lessons) = (lessons.count, convert::lessons(lessons));
         let check = |learned| checked::proficiencies(learned, count);
-        answer!(self, "learn", society.call_learn(&lessons, step, seed), check)
+        answer!(self, "learn", society.call_learn(lessons, step, seed), check)
     }
 
     async fn unlearn(&self, proficiencies: &[f32], step: f32) -> Result<Vec<f32>, RulesError> {
@@ -190,13 +224,22 @@ impl Rules for TraitRules {
     async fn gather(&self, people: &People, seed: u64) -> Result<Vec<Part>, RulesError> {
         let (count, people) = (people.count, convert::people(people));
         let check = |parts| checked::parts(convert::parts(parts), count);
-        answer!(self, "gather", society.call_gather(&people, seed), check)
+        answer!(self, "gather", society.call_gather(people, seed), check)
     }
 
     async fn stand(&self, people: &People) -> Result<Standings, RulesError> {
         let (count, people) = (people.count, convert::people(people));
         let check = |after| checked::standings(convert::standings(after), count);
-        answer!(self, "stand", society.call_stand(&people), check)
+        answer!(self, "stand", society.call_stand(people), check)
+    }
+
+    async fn weigh(&self, groups: &Groups) -> Result<Vec<f32>, RulesError> {
+        if !self.plugin.template.provisions().grouping {
+            return Ok(groups.default_influences());
+        }
+        let (count, now) = (groups.count, convert::groups(groups));
+        let check = |influences| checked::group_influences(influences, count);
+        answer!(self, "weigh", grouping.call_weigh(now), check)
     }
 
     fn archive(&self) -> ArchivedRules {

@@ -13,7 +13,10 @@ const RELEASED: &[(&str, &str)] = &[
     ("v0.1/trait-model.wit", "6e80608ce29497e80cf812451f6b1a54f5f3744cd8473bfe20b5381e68251c7f"),
     ("v0.1/types.wit", "1e8ba8b2954a03db62a0a1cee6e3b4da8b6f07af8451ec9bda63d815f703995a"),
     ("v0.1/worlds.wit", "549ac5650f5f5f27bab5ac59603fc5fbbecbae87f1a61cb043c344583c711605"),
+    ("world-v0.1/grouping.wit", "3e5b96c7d375e134bad15e44ca548d8b6924e4bf31f49592993165a4d7bab29a"),
+    ("world-v0.1/matching.wit", "e122e8f12b7765bb7116eba0ff8ae7acc714fbf1031141229d69705b1ea555b5"),
     ("world-v0.1/society.wit", "956106d9f5da3eabcb853e353bc2565ce1d995086ae0d72b31de0bba2790df38"),
+    ("world-v0.1/worlds.wit", "a1d18c3919a0787252fc8827aef9508ade0a0639c2f99de8810c2c8d0b31b794"),
 ];
 
 fn files_below(folder: &Path, root: &Path, found: &mut Vec<String>) {

@@ -12,15 +12,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corsac::rules::{
-    Bond, Individual, InteractionKind, Lives, Outcome, Part, People, Population, Rules, RulesError, RulesSource,
-    Standing,
+    Bond, Crowd, Groups, Individual, InteractionKind, Lives, Outcome, Part, People, Population, Rules, RulesError,
+    RulesSource, Standing,
 };
 use corsac::runtime::{
     CallError, CompiledCache, LoadError, Loader, Plugin, PluginOptions, RulesOfPlugins, Runtime, RuntimeOptions,
     Source, TraitRules,
 };
 
-use self::questions::{WIDTH, bodies, encounters, individual, lessons, lives, memories, people};
+use self::questions::{WIDTH, bodies, crowd, encounters, groups, individual, lessons, lives, memories, people};
 use crate::support::{fixture, folder_of};
 
 /// Loads fixtures again and again under other settings; compiled code is kept, so that only the first
@@ -79,6 +79,8 @@ async fn ask(rules: &dyn Rules, call: &str) -> Result<(), RulesError> {
             };
             rules.compatibility(&one, &many).await.map(drop)
         }
+        "score" => rules.score(&one, &crowd(3)).await.map(drop),
+        "weigh" => rules.weigh(&groups(3)).await.map(drop),
         "interact" => {
             let before = Bond { strength: 0.25, trust: 0.5, familiarity: 0.75 };
             rules.interact(InteractionKind::Social, &one, &other, before, 1).await.map(drop)
@@ -139,9 +141,20 @@ async fn a_spirits_misdeed_is_one_error_of_its_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_lets_a_bad_column_through() {
     let loads = Loads::new();
-    for call in
-        ["first-traits", "inherit", "compatibility", "tick", "meet", "wander", "remember", "learn", "unlearn", "stand"]
-    {
+    for call in [
+        "first-traits",
+        "inherit",
+        "compatibility",
+        "tick",
+        "meet",
+        "wander",
+        "remember",
+        "learn",
+        "unlearn",
+        "stand",
+        "score",
+        "weigh",
+    ] {
         for how in ["nan", "infinite", "outside", "short", "long"] {
             // The trial call at load meets what `first-traits` is told; a velocity may well be -1.5.
             if call == "first-traits" || (call, how) == ("wander", "outside") {
@@ -182,6 +195,13 @@ async fn every_calls_misdeed_is_one_error_of_its_kind() {
         ("gather", "long", "contract"),
         ("gather", "trap", "trap"),
         ("stand", "trap", "trap"),
+        ("score", "trap", "trap"),
+        ("score", "loop", "timeout"),
+        ("score", "huge", "output"),
+        ("score", "error-internal", "internal"),
+        ("weigh", "panic", "trap"),
+        ("weigh", "alloc", "memory"),
+        ("weigh", "error-bad-query", "bad_query"),
     ] {
         let error = misdeed(&loads, &format!("{call}-{how}"), call).await;
         assert_eq!(error.kind(), kind, "{call}-{how}: {error}");
@@ -284,6 +304,68 @@ async fn what_the_trait_model_says_arrives_as_said() {
     }
 }
 
+/// Every column of a crowd and of groups; told `echo`, the fixture makes one number an agent of the columns.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_crowds_and_groups_arrives_as_said() {
+    let loads = Loads::new();
+    let rules = loads.rules("hostile-rules", PluginOptions::default()).await;
+    let many = Crowd {
+        count: 2,
+        traits: [vec![0.25; WIDTH], vec![0.75; WIDTH]].concat(),
+        spirits: ["fox", "alien", "owlet"].map(str::to_owned).to_vec(),
+        spirit_of: vec![1, 0],
+        generations: vec![2, 16],
+    };
+    let one = individual(0.25, WIDTH);
+    assert_eq!(rules.score(&one, &many).await.unwrap(), [1.0, 0.5], "1 less the mean difference");
+    let three = groups(3);
+    assert_eq!(rules.weigh(&three).await.unwrap(), three.cohesions);
+
+    let options = PluginOptions { settings: settings(&[("misbehave", "score-echo,weigh-echo")]), ..tight("") };
+    let echoing = loads.rules("hostile-rules", options).await;
+    // Letters / 8 + generation / 64.
+    assert_eq!(echoing.score(&one, &many).await.unwrap(), [0.625 + 0.03125, 0.375 + 0.25]);
+    // Size / 64 + cohesion / 8 + leader / 4.
+    assert_eq!(
+        echoing.weigh(&three).await.unwrap(),
+        [0.03125 + 0.03125, 0.0625 + 0.0625 + 0.125, 0.125 + 0.09375 + 0.25]
+    );
+}
+
+/// A place outside the table of spirits comes from no world, but a guest that believes it must not take the host
+/// with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_outside_the_table_ends_the_call_only() {
+    let rules = Loads::new().rules("hostile-rules", tight("score-echo")).await;
+    let beside = Crowd { spirit_of: vec![0, 7, 0], ..crowd(3) };
+    let error = rules.score(&individual(0.25, WIDTH), &beside).await.unwrap_err();
+    assert_eq!((error.call, error.error.kind()), ("score", "trap"), "{error}");
+    assert_eq!(ask(&rules, "score").await, Ok(()));
+}
+
+/// Rules from before there were crowds and weighed groups go on, with the scores that they gave and the influence that
+/// the host gave groups.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_with_a_society_only_go_on_as_before() {
+    let rules = Loads::new().rules("earlier-rules", PluginOptions::default()).await;
+    assert!(rules.about().society.is_some());
+    let one = Individual { traits: vec![0.5; 2], ..individual(0.5, 2) };
+    let many = Crowd {
+        count: 3,
+        traits: vec![0.5, 0.0, 0.25, 0.0, 1.0, 0.0],
+        spirits: vec!["owl".into(), "fox".into()],
+        spirit_of: vec![1, 1, 0],
+        generations: vec![1; 3],
+    };
+    assert_eq!(rules.score(&one, &many).await.unwrap(), [0.5, 0.25, 0.5], "the fixture halves it for another spirit");
+    // 0.6 × 0.2 + 0.4 × 0.25; 0.6 × 0.4 + 0.4 × 0.5; 0.6 × 0.8 + 0.4 × 0.75.
+    for (found, expected) in rules.weigh(&groups(3)).await.unwrap().into_iter().zip([0.22_f32, 0.44, 0.78]) {
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+    let beside = Crowd { spirit_of: vec![0, 9, 0], ..many };
+    assert_eq!(rules.score(&one, &beside).await.unwrap(), [0.25, 0.125, 0.5], "no spirit is another spirit");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_society_says_arrives_as_said() {
     use InteractionKind::*;
@@ -347,8 +429,11 @@ async fn a_batch_of_a_world_fits_the_default_limits() {
     assert_eq!(rules.wander(&bodies(BATCH), 1.0, 1).await.unwrap().0.len(), BATCH);
     assert_eq!(rules.learn(&lessons(BATCH), 1.0, 1).await.unwrap().len(), BATCH);
     let networks: Vec<u32> = (0..BATCH as u32).map(|agent| agent % 6).collect();
-    let crowd = People { influences: vec![1.0; BATCH], ..people(&networks) };
-    assert_eq!(rules.stand(&crowd).await.unwrap().standings[BATCH - 1], Standing::Marginal, "8191 is 1 modulo 6");
+    let all = People { influences: vec![1.0; BATCH], ..people(&networks) };
+    assert_eq!(rules.stand(&all).await.unwrap().standings[BATCH - 1], Standing::Marginal, "8191 is 1 modulo 6");
+    let weighed = Groups { cohesions: vec![0.5; BATCH], ..groups(BATCH) };
+    assert_eq!(rules.weigh(&weighed).await.unwrap(), vec![0.5; BATCH]);
+    assert_eq!(rules.score(&individual(0.25, WIDTH), &crowd(BATCH)).await.unwrap(), vec![0.75; BATCH]);
     let many = Population {
         count: BATCH as u32,
         traits: vec![0.5; BATCH * WIDTH],
@@ -365,6 +450,8 @@ async fn a_check_of_the_file_tells_traits_and_spirits() {
     assert!(report.loads, "{}", report.text);
     for part in [
         "corsac:agents/society@0.1",
+        "corsac:agents/matching@0.1",
+        "corsac:agents/grouping@0.1",
         "16 personality, 12 physical, 16 abilities; with a society",
         "spirits   fox, wolf",
     ] {

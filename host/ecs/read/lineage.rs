@@ -123,26 +123,20 @@ impl State {
         all
     }
 
-    /// All that may have a child with this one now, by number: what `obstacles` says of each pair, without
-    /// words. Looks at every agent; 100,000 take about two milliseconds. Whether breeding is switched on,
-    /// and this one is ready, does not matter to it.
-    pub fn candidates(&self, of: AgentNumber) -> Vec<AgentNumber> {
+    /// Tells of each agent whether it may have a child with this one now: what `obstacles` says of the pair,
+    /// without words. Whether breeding is switched on, and this one is ready, does not matter to it.
+    pub fn may_mate(&self, of: AgentNumber) -> impl Fn(AgentNumber) -> bool {
         let own = (of, self.parents(of));
-        let fits = |agent: &Agent, life: &Lifecycle, reproduction: &Reproduction, lineage: &Lineage| {
-            self.may_reproduce(life, reproduction)
-                && agent.number != of
-                && kinship(own, (agent.number, lineage.parents))
+        let view = self.agents.view::<(&Lifecycle, &Reproduction, &Lineage)>();
+        move |number| {
+            let Some((life, reproduction, lineage)) = self.entity(number).and_then(|entity| view.get(entity)) else {
+                return false;
+            };
+            number != of
+                && self.may_reproduce(life, reproduction)
+                && kinship(own, (number, lineage.parents))
                     .is_none_or(|kinship| self.customs.allowed_kin.contains(&kinship))
-        };
-        let mut all: Vec<AgentNumber> = self
-            .agents
-            .query::<(&Agent, &Lifecycle, &Reproduction, &Lineage)>()
-            .iter()
-            .filter(|(agent, life, reproduction, lineage)| fits(agent, life, reproduction, lineage))
-            .map(|(agent, ..)| agent.number)
-            .collect();
-        all.sort_unstable();
-        all
+        }
     }
 
     pub(super) fn may_reproduce(&self, life: &Lifecycle, own: &Reproduction) -> bool {

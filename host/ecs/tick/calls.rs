@@ -31,6 +31,7 @@ fn label(system: System) -> &'static str {
         System::Learning => "tick-learning",
         System::Unlearning => "tick-unlearning",
         System::Memory => "tick-memory",
+        System::Influence => "tick-influence",
     }
 }
 

@@ -1,4 +1,5 @@
-//! Groups: the rules say who would lead or join one; who knows whom and is near decides what comes of it.
+//! Groups: the rules say who would lead or join one, and what a group is worth; who knows whom and is near decides
+//! what comes of it.
 
 use parking_lot::RwLock;
 
@@ -6,8 +7,8 @@ use super::super::component::*;
 use super::super::event::System;
 use super::super::state::{Group, State};
 use super::interaction::bond;
-use super::{Calls, Columns, TickSummary};
-use crate::rules::Part;
+use super::{Calls, Columns, TickSummary, columns};
+use crate::rules::{Groups, Part};
 
 /// Beside the leader.
 const LEAST_FOLLOWERS: usize = 2;
@@ -32,7 +33,30 @@ pub(super) async fn plan(state: &RwLock<State>, world: &Columns, calls: &mut Cal
             }
         }
     }
-    form(&state.read(), world, &parts)
+    let mut effect = form(&state.read(), world, &parts);
+    weigh(&mut effect, world, calls).await;
+    effect
+}
+
+/// Asks what the groups are worth that there will be, those that stay first. Where the call has no effect they keep
+/// the influence that they had, new ones none.
+async fn weigh(effect: &mut Effect, world: &Columns, calls: &mut Calls<'_>) {
+    let kept = effect.kept.iter_mut().map(|(_, group)| group);
+    let mut all: Vec<&mut Group> = kept.chain(&mut effect.founded).collect();
+    for (batch, places) in columns::batches(all.len()) {
+        let part = &mut all[places];
+        let leader = |group: &Group| world.row(group.leader).and_then(|row| world.influences.get(row)).copied();
+        let now = Groups {
+            count: part.len() as u32,
+            sizes: part.iter().map(|group| group.members.len() as u32).collect(),
+            cohesions: part.iter().map(|group| group.cohesion).collect(),
+            leaders: part.iter().map(|group| leader(group).unwrap_or_default()).collect(),
+        };
+        let Some(found) = calls.ask(System::Influence, batch, calls.rules().weigh(&now)).await else { continue };
+        for (group, influence) in part.iter_mut().zip(found) {
+            group.influence = influence;
+        }
+    }
 }
 
 fn form(state: &State, world: &Columns, parts: &[Part]) -> Effect {
@@ -97,14 +121,13 @@ fn followers(
     found.into_iter().map(|(_, agent)| agent).collect()
 }
 
-/// With members in order, and cohesion and influence of now.
+/// With members in order, and the cohesion of now.
 fn measured(state: &State, mut group: Group) -> Group {
     group.members.sort_unstable();
     let followers = group.members.iter().filter(|member| **member != group.leader);
     let strengths: Vec<f32> =
         followers.map(|member| bond(state, group.leader, *member).map_or(0.0, |bond| bond.strength)).collect();
     group.cohesion = strengths.iter().sum::<f32>() / strengths.len().max(1) as f32;
-    group.influence = 0.6 * (group.members.len() as f32 / 10.0).min(1.0) + 0.4 * group.cohesion;
     group
 }
 

@@ -28,6 +28,7 @@ impl Effect {
     /// Those whose life has ended; they are still there.
     pub(super) fn apply(self, state: &mut State, years: f32) -> Vec<AgentNumber> {
         let mut ended = Vec::new();
+        let mut crowds = state.crowds.get_mut();
         let (width, customs) = (state.traits.width(), &state.customs);
         let query =
             state.agents.query_mut::<(&Agent, &mut Lifecycle, &mut Reproduction, &mut Interactions, &mut Traits)>();
@@ -44,6 +45,9 @@ impl Effect {
                 && traits.values.len() == width
             {
                 traits.values.copy_from_slice(values);
+                if let Some(crowds) = &mut crowds {
+                    crowds.change(agent.number, values);
+                }
             }
             if after.alive.get(at) == Some(&false) {
                 ended.push(agent.number);

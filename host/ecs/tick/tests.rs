@@ -177,6 +177,20 @@ async fn rules_may_change_traits_with_time() {
 }
 
 #[tokio::test]
+async fn who_asks_for_mates_sees_the_traits_of_now() {
+    let world = Sandbox::new(FixedRules::new().drifting(0.2), &[at(0.0, 0.0), at(500.0, 0.0)]);
+    let before = world.state.read().crowds();
+    assert_eq!(before[0].crowd.traits, [0.1, 0.5, 0.5, 0.5, 0.5].repeat(2));
+    world.tick(1.0).await;
+    let after = world.state.read().crowds();
+    let expected = [0.0, 0.3, 0.3, 0.3, 0.3].repeat(2);
+    let all_close = |traits: &[f32]| traits.iter().zip(&expected).all(|(found, expected)| close(*found, *expected));
+    assert!(after[0].crowd.traits.len() == 10 && all_close(&after[0].crowd.traits), "{:?}", after[0].crowd.traits);
+    // A question that began before the tick goes on with what was.
+    assert_eq!(before[0].crowd.traits, [0.1, 0.5, 0.5, 0.5, 0.5].repeat(2));
+}
+
+#[tokio::test]
 async fn who_has_a_target_goes_straight_there_and_stays() {
     let walker = Someone { target: Some([6.0, 8.0]), ..at(0.0, 0.0) };
     let world = Sandbox::new(FixedRules::new(), &[walker]);
@@ -280,7 +294,7 @@ async fn a_leader_gathers_those_that_it_knows_and_that_are_near() {
     assert_eq!(group.members, [1, 2, 3].map(AgentNumber));
     assert_eq!((group.leader, group.founded_tick), (AgentNumber(1), 1));
     assert!(close(group.cohesion, 0.375), "mean of .5 and .25");
-    assert!(close(group.influence, 0.6 * 0.3 + 0.4 * 0.375), "{}", group.influence);
+    assert!(close(group.influence, 0.3), "the rules say .1 a member: {}", group.influence);
     assert_eq!(world.of::<Social>(1).leads, 1);
     assert_eq!(world.of::<Social>(3).groups, [1]);
     assert!(world.of::<Social>(4).groups.is_empty());
@@ -291,9 +305,32 @@ async fn a_leader_gathers_those_that_it_knows_and_that_are_near() {
     assert_eq!(summary.founded, 0);
     let group = world.state.read().groups[&1].clone();
     assert_eq!(group.members, [1, 2, 3, 6].map(AgentNumber));
-    assert!(close(group.cohesion, 0.5));
+    assert!(close(group.cohesion, 0.5) && close(group.influence, 0.4));
     assert_eq!(world.of::<Social>(6).groups, [1]);
     assert_eq!(world.of::<Social>(1).leads, 1);
+}
+
+#[tokio::test]
+async fn groups_that_nobody_weighs_keep_what_they_had() {
+    let world = followers();
+    world.rules.faults.lock().insert("weigh", Fault::Nan);
+    for _ in 0..2 {
+        world.tick_with(0.01, &[]).await;
+    }
+    assert_eq!(world.state.read().groups[&1].influence, 0.0, "new, and nobody has said what it is worth");
+    world.rules.faults.lock().remove("weigh");
+    for _ in 0..2 {
+        world.tick_with(0.01, &[]).await;
+    }
+    assert!(close(world.state.read().groups[&1].influence, 0.3));
+    world.rules.faults.lock().insert("weigh", Fault::Short);
+    world.acquaint(1, 6, 0.75);
+    for _ in 0..2 {
+        world.tick_with(0.01, &[]).await;
+    }
+    let group = world.state.read().groups[&1].clone();
+    assert_eq!(group.members.len(), 4);
+    assert!(close(group.influence, 0.3), "{}", group.influence);
 }
 
 #[tokio::test]

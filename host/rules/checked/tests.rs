@@ -44,6 +44,19 @@ fn scores_and_proficiencies_are_shares() {
     assert_eq!(words(compatibility(vec![0.5, 1.01], 2)), "scores 1 is 1.01, it must be 0 to 1");
     assert_eq!(words(proficiencies(vec![f32::NEG_INFINITY], 1)), "proficiencies 0 is -inf, it must be 0 to 1");
     assert!(proficiencies(vec![], 0).is_ok());
+    assert_eq!(words(group_influences(vec![0.5, 1.5], 2)), "group influences 1 is 1.5, it must be 0 to 1");
+    assert_eq!(words(group_influences(vec![0.5], 2)), "1 group influences for 2");
+    assert_eq!(group_influences(vec![0.0, 1.0], 2).unwrap(), [0.0, 1.0]);
+}
+
+#[test]
+fn groups_that_rules_do_not_weigh_have_an_influence_all_the_same() {
+    let groups =
+        Groups { count: 3, sizes: vec![3, 5, 32], cohesions: vec![0.375, 0.5, 1.0], leaders: vec![2.0, 0.0, 1.0] };
+    // 0.6 × 0.3 + 0.4 × 0.375; 0.6 × 0.5 + 0.4 × 0.5; 0.6 + 0.4.
+    for (found, expected) in groups.default_influences().into_iter().zip([0.33_f32, 0.5, 1.0]) {
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
 }
 
 #[test]

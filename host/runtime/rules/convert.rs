@@ -2,13 +2,14 @@
 //! is for the checks of `crate::rules`.
 
 use crate::rules::{
-    Bodies, Bond, Catalogue, Customs, Encounters, EncountersAfter, Individual, Interaction, InteractionKind, Kinship,
-    Lessons, Level, Lives, LivesAfter, Memories, MemoriesAfter, Offspring, Outcome, Part, People, Population, Spirit,
-    Standing, Standings, Style, TraitDefinition, TraitNames,
+    Bodies, Bond, Catalogue, Crowd, Customs, Encounters, EncountersAfter, Groups, Individual, Interaction,
+    InteractionKind, Kinship, Lessons, Level, Lives, LivesAfter, Memories, MemoriesAfter, Offspring, Outcome, Part,
+    People, Population, Spirit, Standing, Standings, Style, TraitDefinition, TraitNames,
 };
-use crate::runtime::bindings::social_rules::exports::corsac::agents::society as wire_society;
-use crate::runtime::bindings::social_rules::exports::corsac::plugin::trait_model as wire_social;
-use crate::runtime::bindings::trait_rules::exports::corsac::plugin::trait_model as wire;
+use crate::runtime::bindings::rules::exports::corsac::agents::grouping as wire_grouping;
+use crate::runtime::bindings::rules::exports::corsac::agents::matching as wire_matching;
+use crate::runtime::bindings::rules::exports::corsac::agents::society as wire_society;
+use crate::runtime::bindings::rules::exports::corsac::plugin::trait_model as wire;
 
 /// Names of traits, and of spirits.
 pub fn described(described: wire::RulesDescription) -> (TraitNames, Vec<String>) {
@@ -16,21 +17,52 @@ pub fn described(described: wire::RulesDescription) -> (TraitNames, Vec<String>)
     (TraitNames { personality, physical, abilities }, described.spirits)
 }
 
-pub fn individual(individual: &Individual) -> wire::Individual {
+pub fn individual(individual: &Individual) -> wire::Individual<'_> {
     wire::Individual {
-        traits: individual.traits.clone(),
-        spirit: individual.spirit.clone(),
+        traits: &individual.traits,
+        spirit: &individual.spirit,
         generation: individual.generation,
         mutations: individual.mutations,
     }
 }
 
-pub fn population(population: &Population) -> wire::Population {
-    wire::Population {
-        count: population.count,
-        traits: population.traits.clone(),
-        spirits: population.spirits.clone(),
-        generations: population.generations.clone(),
+/// Texts as they are passed.
+pub fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+pub fn population<'a>(population: &'a Population, spirits: &'a [&'a str]) -> wire::Population<'a> {
+    let Population { count, traits, generations, .. } = population;
+    wire::Population { count: *count, traits, spirits, generations }
+}
+
+/// For rules that know no crowds; `spirits` are `spirits_of` it.
+pub fn crowd_as_population<'a>(crowd: &'a Crowd, spirits: &'a [&'a str]) -> wire::Population<'a> {
+    let Crowd { count, traits, generations, .. } = crowd;
+    wire::Population { count: *count, traits, spirits, generations }
+}
+
+/// The name of each agent's spirit.
+pub fn spirits_of(crowd: &Crowd) -> Vec<&str> {
+    crowd.spirit_of.iter().map(|at| crowd.spirits.get(*at as usize).map_or("", String::as_str)).collect()
+}
+
+pub fn crowd<'a>(crowd: &'a Crowd, spirits: &'a [&'a str]) -> wire_matching::Crowd<'a> {
+    wire_matching::Crowd {
+        count: crowd.count,
+        traits: &crowd.traits,
+        spirits,
+        spirit_of: &crowd.spirit_of,
+        generations: &crowd.generations,
+    }
+}
+
+pub fn groups(groups: &Groups) -> wire_grouping::Groups<'_> {
+    wire_grouping::Groups {
+        count: groups.count,
+        sizes: &groups.sizes,
+        cohesions: &groups.cohesions,
+        leaders: &groups.leaders,
     }
 }
 
@@ -70,13 +102,8 @@ pub fn interaction(result: wire::InteractionResult) -> Interaction {
     }
 }
 
-pub fn lives(lives: &Lives) -> wire::Lives {
-    wire::Lives {
-        count: lives.count,
-        ages: lives.ages.clone(),
-        energies: lives.energies.clone(),
-        traits: lives.traits.clone(),
-    }
+pub fn lives(lives: &Lives) -> wire::Lives<'_> {
+    wire::Lives { count: lives.count, ages: &lives.ages, energies: &lives.energies, traits: &lives.traits }
 }
 
 pub fn lives_after(after: wire::LivesAfter) -> LivesAfter {
@@ -137,35 +164,35 @@ pub fn catalogue(catalogue: wire_society::Catalogue) -> Catalogue {
     }
 }
 
-pub fn encounters(pairs: &Encounters) -> wire_society::Encounters {
+pub fn encounters(pairs: &Encounters) -> wire_society::Encounters<'_> {
     wire_society::Encounters {
         count: pairs.count,
-        first: pairs.first.clone(),
-        second: pairs.second.clone(),
-        first_energies: pairs.first_energies.clone(),
-        second_energies: pairs.second_energies.clone(),
-        distances: pairs.distances.clone(),
-        strengths: pairs.strengths.clone(),
-        trusts: pairs.trusts.clone(),
-        familiarities: pairs.familiarities.clone(),
-        same_spirit: pairs.same_spirit.clone(),
+        first: &pairs.first,
+        second: &pairs.second,
+        first_energies: &pairs.first_energies,
+        second_energies: &pairs.second_energies,
+        distances: &pairs.distances,
+        strengths: &pairs.strengths,
+        trusts: &pairs.trusts,
+        familiarities: &pairs.familiarities,
+        same_spirit: &pairs.same_spirit,
     }
 }
 
 pub fn encounters_after(after: wire_society::EncountersAfter) -> EncountersAfter {
     let kind = |kind| match kind {
-        wire_social::InteractionKind::Communication => InteractionKind::Communication,
-        wire_social::InteractionKind::Collaboration => InteractionKind::Collaboration,
-        wire_social::InteractionKind::Teaching => InteractionKind::Teaching,
-        wire_social::InteractionKind::Social => InteractionKind::Social,
-        wire_social::InteractionKind::Competitive => InteractionKind::Competitive,
-        wire_social::InteractionKind::Romantic => InteractionKind::Romantic,
+        wire::InteractionKind::Communication => InteractionKind::Communication,
+        wire::InteractionKind::Collaboration => InteractionKind::Collaboration,
+        wire::InteractionKind::Teaching => InteractionKind::Teaching,
+        wire::InteractionKind::Social => InteractionKind::Social,
+        wire::InteractionKind::Competitive => InteractionKind::Competitive,
+        wire::InteractionKind::Romantic => InteractionKind::Romantic,
     };
     let outcome = |outcome| match outcome {
-        wire_social::Outcome::Success => Outcome::Success,
-        wire_social::Outcome::PartialSuccess => Outcome::PartialSuccess,
-        wire_social::Outcome::Failure => Outcome::Failure,
-        wire_social::Outcome::Neutral => Outcome::Neutral,
+        wire::Outcome::Success => Outcome::Success,
+        wire::Outcome::PartialSuccess => Outcome::PartialSuccess,
+        wire::Outcome::Failure => Outcome::Failure,
+        wire::Outcome::Neutral => Outcome::Neutral,
     };
     EncountersAfter {
         met: after.met,
@@ -182,15 +209,15 @@ pub fn encounters_after(after: wire_society::EncountersAfter) -> EncountersAfter
     }
 }
 
-pub fn bodies(bodies: &Bodies) -> wire_society::Bodies {
+pub fn bodies(bodies: &Bodies) -> wire_society::Bodies<'_> {
     wire_society::Bodies {
         count: bodies.count,
-        traits: bodies.traits.clone(),
-        energies: bodies.energies.clone(),
-        xs: bodies.xs.clone(),
-        ys: bodies.ys.clone(),
-        velocity_xs: bodies.velocity_xs.clone(),
-        velocity_ys: bodies.velocity_ys.clone(),
+        traits: &bodies.traits,
+        energies: &bodies.energies,
+        xs: &bodies.xs,
+        ys: &bodies.ys,
+        velocity_xs: &bodies.velocity_xs,
+        velocity_ys: &bodies.velocity_ys,
     }
 }
 
@@ -198,14 +225,14 @@ pub fn velocities(velocities: wire_society::Velocities) -> (Vec<f32>, Vec<f32>) 
     (velocities.xs, velocities.ys)
 }
 
-pub fn memories(memories: &Memories) -> wire_society::Memories {
+pub fn memories(memories: &Memories) -> wire_society::Memories<'_> {
     wire_society::Memories {
         count: memories.count,
-        importances: memories.importances.clone(),
-        emotions: memories.emotions.clone(),
-        decay_rates: memories.decay_rates.clone(),
-        accesses: memories.accesses.clone(),
-        idle: memories.idle.clone(),
+        importances: &memories.importances,
+        emotions: &memories.emotions,
+        decay_rates: &memories.decay_rates,
+        accesses: &memories.accesses,
+        idle: &memories.idle,
     }
 }
 
@@ -213,24 +240,24 @@ pub fn memories_after(after: wire_society::MemoriesAfter) -> MemoriesAfter {
     MemoriesAfter { importances: after.importances, consolidated: after.consolidated, forgotten: after.forgotten }
 }
 
-pub fn lessons(lessons: &Lessons) -> wire_society::Lessons {
+pub fn lessons(lessons: &Lessons) -> wire_society::Lessons<'_> {
     wire_society::Lessons {
         count: lessons.count,
-        teachers: lessons.teachers.clone(),
-        learners: lessons.learners.clone(),
-        teacher_proficiencies: lessons.teacher_proficiencies.clone(),
-        learner_proficiencies: lessons.learner_proficiencies.clone(),
+        teachers: &lessons.teachers,
+        learners: &lessons.learners,
+        teacher_proficiencies: &lessons.teacher_proficiencies,
+        learner_proficiencies: &lessons.learner_proficiencies,
     }
 }
 
-pub fn people(people: &People) -> wire_society::People {
+pub fn people(people: &People) -> wire_society::People<'_> {
     wire_society::People {
         count: people.count,
-        traits: people.traits.clone(),
-        energies: people.energies.clone(),
-        networks: people.networks.clone(),
-        leaderships: people.leaderships.clone(),
-        influences: people.influences.clone(),
+        traits: &people.traits,
+        energies: &people.energies,
+        networks: &people.networks,
+        leaderships: &people.leaderships,
+        influences: &people.influences,
     }
 }
 

@@ -29,7 +29,7 @@ async fn about(plugin: &Plugin) -> Result<About, (&'static str, CallError)> {
         society: None,
     };
     let about = checked::about(about).map_err(|error| ("describe", error))?;
-    if !plugin.template.is_social() {
+    if !plugin.template.provisions().society {
         return Ok(about);
     }
     let customs = customs(plugin).await.map_err(|error| ("describe-customs", error))?;

@@ -69,18 +69,17 @@ pub fn score(one: &[f32], other: &[f32], same_spirit: bool, generation_gap: u32)
     (sum - (GENERATION_COST * generation_gap as f32).min(GENERATION_COST_AT_MOST)).clamp(0.0, 1.0)
 }
 
-/// `score` of one with each of many.
+/// `score` of one with each of many; `alike`: who of them has its spirit.
 pub fn scores(
     one: &[f32],
-    spirit: &str,
     generation: u32,
     many: &[f32],
-    spirits: &[String],
+    alike: impl Iterator<Item = bool>,
     generations: &[u32],
 ) -> Vec<f32> {
     rows(many)
-        .zip(spirits.iter().zip(generations))
-        .map(|(row, (other, born))| score(one, row, other == spirit, born.abs_diff(generation)))
+        .zip(alike.zip(generations))
+        .map(|(row, (alike, born))| score(one, row, alike, born.abs_diff(generation)))
         .collect()
 }
 
@@ -180,7 +179,7 @@ mod tests {
     #[test]
     fn scores_are_in_the_order_of_the_population() {
         let many = [vec![0.5; WIDTH], vec![1.0; WIDTH]].concat();
-        let scores = scores(&[0.5; WIDTH], "fox", 3, &many, &["fox".into(), "owl".into()], &[3, 1]);
+        let scores = scores(&[0.5; WIDTH], 3, &many, [true, false].into_iter(), &[3, 1]);
         // 0.4 + 0.2 + 0.2 + 0.2; 0.8 × 0.5 + 0.1 − 0.1
         near(scores[0], 1.0);
         near(scores[1], 0.4);

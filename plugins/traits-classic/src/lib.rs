@@ -49,8 +49,8 @@ impl TraitModel for Classic {
         matrix("traits", &many.traits, many.count)?;
         column("spirits", many.spirits.len(), many.count as usize)?;
         column("generations", many.generations.len(), many.count as usize)?;
-        let (spirit, generation) = (&one.spirit, one.generation);
-        Ok(genetics::scores(&one.traits, spirit, generation, &many.traits, &many.spirits, &many.generations))
+        let alike = many.spirits.iter().map(|spirit| *spirit == one.spirit);
+        Ok(genetics::scores(&one.traits, one.generation, &many.traits, alike, &many.generations))
     }
 
     fn interact(
@@ -73,6 +73,17 @@ impl TraitModel for Classic {
         life::advance(&mut ages, &mut energies, step);
         let alive = life::alive(&ages);
         Ok(LivesAfter { ages, energies, traits: vec![], alive })
+    }
+}
+
+impl Matching for Classic {
+    fn score(one: Individual, many: Crowd) -> Result<Vec<f32>, PluginError> {
+        matrix("one.traits", &one.traits, 1)?;
+        crowd(&many)?;
+        // The table names every spirit once.
+        let own = many.spirits.iter().position(|spirit| *spirit == one.spirit);
+        let alike = many.spirit_of.iter().map(|at| Some(*at as usize) == own);
+        Ok(genetics::scores(&one.traits, one.generation, &many.traits, alike, &many.generations))
     }
 }
 
@@ -193,6 +204,46 @@ mod tests {
     fn wrong_lengths_are_refused() {
         let many = Population { count: 2, traits: vec![0.5; WIDTH], spirits: vec![], generations: vec![] };
         assert!(matches!(Classic::compatibility(individual("fox", 0.5, 0), many), Err(PluginError::Internal(_))));
+    }
+
+    #[test]
+    fn a_crowd_is_scored_by_hand_and_as_a_population_is() {
+        let (spirits, generations) = (["fox", "owl", "fox", "kraken"], [1, 1, 3, 9]);
+        let values = [0.5_f32, 0.75, 1.0, 0.5];
+        let traits: Vec<f32> = values.iter().flat_map(|value| [*value; WIDTH]).collect();
+        let crowd = Crowd {
+            count: 4,
+            traits: traits.clone(),
+            // In an order of their own; nobody is an otter.
+            spirits: ["otter", "owl", "kraken", "fox"].map(str::to_owned).to_vec(),
+            spirit_of: vec![3, 1, 3, 2],
+            generations: generations.to_vec(),
+        };
+        let scores = Classic::score(individual("fox", 0.5, 0), crowd).unwrap();
+        // 1; 0.8 × 0.75 + 0.1; 0.8 × 0.5 + 0.2 − 2 × 0.05; 0.8 + 0.1 − 0.2 (at most).
+        for (found, expected) in scores.iter().zip([1.0_f32, 0.7, 0.5, 0.7]) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let spirits = spirits.map(str::to_owned).to_vec();
+        let many = Population { count: 4, traits, spirits, generations: generations.to_vec() };
+        assert_eq!(Classic::compatibility(individual("fox", 0.5, 0), many).unwrap(), scores);
+    }
+
+    #[test]
+    fn nobody_has_the_spirit_of_one_whose_spirit_is_not_in_the_table() {
+        let crowd = Crowd {
+            count: 1,
+            traits: vec![0.5; WIDTH],
+            spirits: vec!["owl".into()],
+            spirit_of: vec![0],
+            generations: vec![1],
+        };
+        // 0.8 + 0.2 × 0.5
+        assert!((Classic::score(individual("fox", 0.5, 0), crowd).unwrap()[0] - 0.9).abs() < 1e-6);
+        let none =
+            Crowd { count: 1, traits: vec![0.5; WIDTH], spirits: vec![], spirit_of: vec![0], generations: vec![1] };
+        let error = Classic::score(individual("fox", 0.5, 0), none).unwrap_err();
+        assert_eq!(error, PluginError::Internal("the column spirit-of says 0 of agent 0, there are 0 spirits".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 pub mod genetics;
 
 use traits_kit::meeting::Manner;
-use traits_kit::traits::WIDTH;
+use traits_kit::traits::{WIDTH, known};
 use traits_kit::*;
 
 /// How far chance moves what a lesson adds, up and down, as a share of it.
@@ -70,6 +70,14 @@ impl TraitModel for Drift {
     }
 }
 
+impl Matching for Drift {
+    fn score(one: Individual, many: Crowd) -> Result<Vec<f32>, PluginError> {
+        matrix("one.traits", &one.traits, 1)?;
+        crowd(&many)?;
+        Ok(rows(&many.traits).map(|row| genetics::score(&one.traits, row)).collect())
+    }
+}
+
 impl StandardSociety for Drift {
     /// Livelier meetings, more luck, and fit by difference.
     const MANNER: Manner = Manner { rate: 0.2, luck: 0.5, weights: [0.2, 0.2, 0.6], cost: 0.05, opposites: true };
@@ -122,6 +130,19 @@ impl StandardSociety for Drift {
         };
         Ok(mind::learn(lessons)?.into_iter().zip(&lessons.learner_proficiencies).map(with_luck).collect())
     }
+
+    fn weight(groups: &Groups) -> Result<Vec<f32>, PluginError> {
+        people::groups(groups)?;
+        let columns = groups.sizes.iter().zip(&groups.cohesions).zip(&groups.leaders);
+        Ok(columns.map(|((size, cohesion), leader)| group_influence(*size, *cohesion, *leader)).collect())
+    }
+}
+
+/// Influence of a group: 0.5 × cohesion + 0.3 × size / (size + 4) + 0.2 × the leader's own, as a share of the
+/// greatest (2). Every member adds, each less than the one before.
+pub fn group_influence(size: u32, cohesion: f32, leader: f32) -> f32 {
+    let size = size as f32;
+    (0.5 * known(cohesion) + 0.3 * size / (size + 4.0) + 0.2 * known(leader / 2.0)).clamp(0.0, 1.0)
 }
 
 rules!(Drift);
@@ -170,6 +191,43 @@ mod tests {
         assert!(learned.iter().all(|value| (0.142_9..=0.429_1).contains(value)));
         let mean = learned.iter().sum::<f32>() / count as f32;
         assert!((mean - 0.286).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn a_crowd_is_scored_by_hand_and_as_a_population_is() {
+        let values = [0.5_f32, 0.75, 1.0];
+        let traits: Vec<f32> = values.iter().flat_map(|value| [*value; WIDTH]).collect();
+        let crowd = Crowd {
+            count: 3,
+            traits: traits.clone(),
+            spirits: vec!["fox".into()],
+            spirit_of: vec![0; 3],
+            generations: vec![1; 3],
+        };
+        let scores = Drift::score(individual("fox", 0.5), crowd).unwrap();
+        // 0.5 × difference + 0.2 × likeness + 0.3 × the better one: 0.35; 0.125 + 0.15 + 0.225; 0.25 + 0.1 + 0.3.
+        for (found, expected) in scores.iter().zip([0.35_f32, 0.5, 0.65]) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let many = Population { count: 3, traits, spirits: vec!["fox".into(); 3], generations: vec![1; 3] };
+        assert_eq!(Drift::compatibility(individual("fox", 0.5), many).unwrap(), scores);
+        let short =
+            Crowd { count: 2, traits: vec![0.5; WIDTH], spirits: vec![], spirit_of: vec![], generations: vec![] };
+        assert!(matches!(Drift::score(individual("fox", 0.5), short), Err(PluginError::Internal(_))));
+    }
+
+    #[test]
+    fn groups_are_weighed_by_hand() {
+        let groups = Groups {
+            count: 3,
+            sizes: vec![4, 12, 4],
+            cohesions: vec![0.5, 1.0, f32::NAN],
+            leaders: vec![1.0, 2.0, 0.0],
+        };
+        // 0.25 + 0.15 + 0.1; 0.5 + 0.225 + 0.2; what is no number counts 0.5.
+        for (found, expected) in Drift::weigh(groups).unwrap().into_iter().zip([0.5, 0.925, 0.4]) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
     }
 
     #[test]

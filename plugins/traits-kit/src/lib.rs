@@ -1,4 +1,4 @@
-//! What the standard trait rules share: bindings of the `social-rules` world, chance from a seed, the 44
+//! What the standard trait rules share: bindings of the `complete-rules` world, chance from a seed, the 44
 //! traits, spirits and names as constant tables, and the formulas of a society. A plain library: rules of
 //! your own need nothing from here (see `plugins/README.md`). Knows of no host and keeps nothing.
 //!
@@ -8,7 +8,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/v0.1", "../../wit/world-v0.1"],
-        world: "corsac:agents/social-rules",
+        world: "corsac:agents/complete-rules",
         generate_all,
         pub_export_macro: true,
         additional_derives: [PartialEq],
@@ -32,6 +32,8 @@ mod society;
 pub mod traits;
 
 pub use bindings::corsac::plugin::types::{Description, PluginError};
+pub use bindings::exports::corsac::agents::grouping::{Groups, Guest as Grouping};
+pub use bindings::exports::corsac::agents::matching::{Crowd, Guest as Matching};
 pub use bindings::exports::corsac::agents::society::{
     Bodies, Catalogue, Customs, Encounters, EncountersAfter, Guest as Society, Kinship, Lessons, Level, Memories,
     MemoriesAfter, Part, People, Standing, Standings, Velocities,
@@ -43,7 +45,7 @@ pub use bindings::exports::corsac::plugin::trait_model::{
 pub use chance::Chance;
 pub use society::StandardSociety;
 
-/// Makes a type that implements `TraitModel` and `Society` the plugin. Does nothing in a native build.
+/// Makes a type that implements `TraitModel`, `Matching`, `Society` and `Grouping` the plugin. Does nothing in a native build.
 #[macro_export]
 macro_rules! rules {
     ($rules:ident) => {
@@ -86,6 +88,22 @@ pub fn matrix(name: &str, values: &[f32], count: u32) -> Result<(), PluginError>
     column(name, values.len(), count as usize * traits::WIDTH)
 }
 
+/// Whether the columns of a crowd fit each other, and every spirit is in the table. Errors: `internal` naming
+/// the column.
+pub fn crowd(many: &Crowd) -> Result<(), PluginError> {
+    matrix("traits", &many.traits, many.count)?;
+    column("spirit-of", many.spirit_of.len(), many.count as usize)?;
+    column("generations", many.generations.len(), many.count as usize)?;
+    match many.spirit_of.iter().position(|at| *at as usize >= many.spirits.len()) {
+        None => Ok(()),
+        Some(agent) => Err(PluginError::Internal(format!(
+            "the column spirit-of says {} of agent {agent}, there are {} spirits",
+            many.spirit_of[agent],
+            many.spirits.len()
+        ))),
+    }
+}
+
 /// Rows of a matrix of traits.
 pub fn rows(matrix: &[f32]) -> std::slice::ChunksExact<'_, f32> {
     matrix.chunks_exact(traits::WIDTH)
@@ -109,6 +127,26 @@ mod tests {
         assert_eq!(matrix("traits", &[0.0; 88], 2), Ok(()));
         let expected = PluginError::Internal("the column traits has 43 values, not 44".into());
         assert_eq!(matrix("traits", &[0.0; 43], 1), Err(expected));
+    }
+
+    #[test]
+    fn a_crowd_is_checked_column_by_column() {
+        let whole = || Crowd {
+            count: 2,
+            traits: vec![0.5; 88],
+            spirits: vec!["fox".into(), "owl".into()],
+            spirit_of: vec![1, 0],
+            generations: vec![1, 1],
+        };
+        let refused = |crowd: &Crowd| super::crowd(crowd).unwrap_err();
+        assert_eq!(crowd(&whole()), Ok(()));
+        let internal = |words: &str| PluginError::Internal(words.into());
+        let short = Crowd { generations: vec![1], ..whole() };
+        assert_eq!(refused(&short), internal("the column generations has 1 values, not 2"));
+        let long = Crowd { spirit_of: vec![0; 3], ..whole() };
+        assert_eq!(refused(&long), internal("the column spirit-of has 3 values, not 2"));
+        let beside = Crowd { spirit_of: vec![0, 2], ..whole() };
+        assert_eq!(refused(&beside), internal("the column spirit-of says 2 of agent 1, there are 2 spirits"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Groups and standing: who leads, who joins, what others think of whom.
 
 use crate::traits::{at, known};
-use crate::{Chance, Part, People, PluginError, Standing, Standings, column, matrix, rows};
+use crate::{Chance, Groups, Part, People, PluginError, Standing, Standings, column, matrix, rows};
 
 /// Share of those who could found a group that do, a call.
 pub const FOUNDING: f32 = 0.1;
@@ -35,10 +35,23 @@ pub fn gather(people: &People, seed: u64) -> Result<Vec<Part>, PluginError> {
     Ok(rows(&people.traits).zip(&people.energies).map(part).collect())
 }
 
-/// Influence of a group: 0.6 × min(1, members / 10) + 0.4 × cohesion. Worked out by the host in the same way,
-/// since the contract has no call for it: another formula here would change nothing in a world.
+/// Influence of a group: 0.6 × min(1, members / 10) + 0.4 × cohesion.
 pub fn group_influence(members: u32, cohesion: f32) -> f32 {
     0.6 * (members as f32 / 10.0).min(1.0) + 0.4 * cohesion
+}
+
+/// Errors: `internal` naming the column, when it has another length than `count`.
+pub fn groups(groups: &Groups) -> Result<(), PluginError> {
+    column("sizes", groups.sizes.len(), groups.count as usize)?;
+    column("cohesions", groups.cohesions.len(), groups.count as usize)?;
+    column("leaders", groups.leaders.len(), groups.count as usize)
+}
+
+/// `group_influence` of all.
+pub fn weigh(all: &Groups) -> Result<Vec<f32>, PluginError> {
+    groups(all)?;
+    let influence = |(members, cohesion): (&u32, &f32)| group_influence(*members, known(*cohesion));
+    Ok(all.sizes.iter().zip(&all.cohesions).map(influence).collect())
 }
 
 /// What a standing adds to influence: from −0.3 of an outcast to 0.7 of a leader. Only the two ends were
@@ -143,6 +156,19 @@ mod tests {
         assert_eq!(influence(0, 0, Standing::Outcast, 1.0), 0.0);
         assert_eq!(influence(100, 9, Standing::Leader, 1.0), 2.0);
         assert!((group_influence(5, 0.5) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn groups_are_weighed_by_size_and_cohesion() {
+        let groups =
+            |leaders: Vec<f32>| Groups { count: 3, sizes: vec![3, 10, 32], cohesions: vec![0.375, 0.0, 1.0], leaders };
+        // 0.6 × 0.3 + 0.4 × 0.375; 0.6; 1 (no more than ten count).
+        let influences = weigh(&groups(vec![0.0; 3])).unwrap();
+        for (found, expected) in influences.into_iter().zip([0.33, 0.6, 1.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let expected = PluginError::Internal("the column leaders has 2 values, not 3".into());
+        assert_eq!(weigh(&groups(vec![0.0; 2])), Err(expected));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A society made of this library's formulas: rules say what is their own and have the rest.
 
 use crate::meeting::{self, Manner};
-use crate::{Bodies, Catalogue, Customs, Encounters, EncountersAfter, Lessons, Memories, MemoriesAfter};
-use crate::{Part, People, PluginError, Society, Standings, Velocities};
+use crate::{Bodies, Catalogue, Customs, Encounters, EncountersAfter, Grouping, Groups, Lessons, Memories};
+use crate::{MemoriesAfter, Part, People, PluginError, Society, Standings, Velocities};
 use crate::{mind, motion, names, people};
 
-/// Who implements this has `Society`. Rules with other ideas of any of its functions implement `Society` itself.
+/// Who implements this has `Society` and `Grouping`. Rules with other ideas of any of their functions that are not
+/// here implement those themselves.
 pub trait StandardSociety {
     const MANNER: Manner;
 
@@ -15,6 +16,17 @@ pub trait StandardSociety {
 
     fn lesson(lessons: &Lessons, _seed: u64) -> Result<Vec<f32>, PluginError> {
         mind::learn(lessons)
+    }
+
+    /// Influence of groups.
+    fn weight(groups: &Groups) -> Result<Vec<f32>, PluginError> {
+        people::weigh(groups)
+    }
+}
+
+impl<Rules: StandardSociety> Grouping for Rules {
+    fn weigh(now: Groups) -> Result<Vec<f32>, PluginError> {
+        Rules::weight(&now)
     }
 }
 

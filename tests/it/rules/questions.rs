@@ -1,7 +1,7 @@
 //! Agents, pairs and memories to ask rules about. Every number is a sum of few powers of two, so that simple
 //! answers are exact.
 
-use corsac::rules::{Bodies, Encounters, Individual, Lessons, Lives, Memories, People};
+use corsac::rules::{Bodies, Crowd, Encounters, Groups, Individual, Lessons, Lives, Memories, People};
 
 /// Traits of an agent under the hostile fixture and under the standard rules.
 pub const WIDTH: usize = 44;
@@ -78,5 +78,24 @@ pub fn people(networks: &[u32]) -> People {
         networks: networks.to_vec(),
         leaderships: vec![1; count],
         influences: (0..count).map(|agent| agent as f32 / 4.0).collect(),
+    }
+}
+
+pub fn crowd(count: usize) -> Crowd {
+    Crowd {
+        count: count as u32,
+        traits: vec![0.5; count * WIDTH],
+        spirits: vec!["wolf".into()],
+        spirit_of: vec![0; count],
+        generations: vec![1; count],
+    }
+}
+
+pub fn groups(count: usize) -> Groups {
+    Groups {
+        count: count as u32,
+        sizes: (0..count).map(|group| 2 << (group % 5)).collect(),
+        cohesions: (0..count).map(|group| (group % 4 + 1) as f32 / 4.0).collect(),
+        leaders: (0..count).map(|group| (group % 4) as f32 / 2.0).collect(),
     }
 }

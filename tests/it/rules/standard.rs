@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use corsac::rules::{Individual, Lives, People, Population, Rules, RulesSource};
+use corsac::rules::{Crowd, Individual, Lives, People, Population, Rules, RulesSource};
 use corsac::runtime::RulesOfPlugins;
 
-use super::questions::{WIDTH, bodies, encounters, lessons, lives, memories, people};
+use super::questions::{WIDTH, bodies, encounters, groups, lessons, lives, memories, people};
 use crate::support::{folder_of, plugin, runtime_over};
 
 const BATCH: usize = 8192;
@@ -89,13 +89,39 @@ async fn a_batch_fits_the_default_limits() {
         let Lives { traits, .. } = now;
         let one =
             Individual { traits: traits[..WIDTH].to_vec(), spirit: spirits[0].clone(), generation: 1, mutations: 0 };
-        let many = Population {
+        let many = Crowd {
             count: BATCH as u32,
             traits,
-            spirits: spirits.iter().cycle().take(BATCH).cloned().collect(),
-            generations: vec![1; BATCH],
+            spirits: spirits.clone(),
+            spirit_of: (0..BATCH).map(|agent| (agent % spirits.len()) as u32).collect(),
+            generations: (0..BATCH).map(|agent| (agent % 7) as u32).collect(),
         };
-        assert_eq!(rules.compatibility(&one, &many).await.unwrap().len(), BATCH);
+        let scores = rules.score(&one, &many).await.unwrap();
+        assert_eq!(scores.len(), BATCH);
+        let Crowd { count, traits, generations, .. } = many;
+        let spirits = spirits.iter().cycle().take(BATCH).cloned().collect();
+        let many = Population { count, traits, spirits, generations };
+        assert_eq!(rules.compatibility(&one, &many).await.unwrap(), scores, "{name}: the same scores either way");
+        assert_eq!(rules.weigh(&groups(BATCH)).await.unwrap().len(), BATCH);
+    })
+    .await;
+}
+
+/// What only the component can show: that groups are worth what the crate says, under either rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_worth_what_the_rules_say() {
+    each(async |name, rules| {
+        // Sizes 2, 4, 8; cohesions .25, .5, .75; leaders 0, .5, 1.
+        let found = rules.weigh(&groups(3)).await.unwrap();
+        let expected = match name {
+            // 0.6 × size / 10 + 0.4 × cohesion.
+            "classic" => [0.22_f32, 0.44, 0.78],
+            // 0.5 × cohesion + 0.3 × size / (size + 4) + 0.1 × leader.
+            _ => [0.225, 0.45, 0.675],
+        };
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{name}: {found} is not {expected}");
+        }
     })
     .await;
 }

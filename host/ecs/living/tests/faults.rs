@@ -39,6 +39,8 @@ async fn rules_that_answer_nonsense_are_named_and_have_no_effect() {
         ("first-traits", Fault::Short),
         ("names", Fault::Nan),
         ("compatibility", Fault::Nan),
+        ("score", Fault::Nan),
+        ("score", Fault::Short),
         ("inherit", Fault::Short),
         ("interact", Fault::Nan),
         ("interact", Fault::Trap),
@@ -48,6 +50,7 @@ async fn rules_that_answer_nonsense_are_named_and_have_no_effect() {
         let outcome = match call {
             "first-traits" | "names" => ecs.create(agent("three")).await.map(drop),
             "interact" => ecs.interact("one", "two", InteractionKind::Social, "social").await.map(drop),
+            "score" => ecs.mates("one", 5).await.map(drop),
             _ => ecs.breed("one", "two", "cub").await.map(drop),
         };
         let Err(WorldError::Rules(error)) = outcome else { panic!("{call} {fault:?}: {outcome:?}") };

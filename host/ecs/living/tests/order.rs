@@ -44,6 +44,10 @@ impl Rules for Slow {
         self.fixed.compatibility(one, many).await
     }
 
+    async fn score(&self, one: &Individual, many: &Crowd) -> Result<Vec<f32>, RulesError> {
+        self.fixed.score(one, many).await
+    }
+
     async fn interact(
         &self,
         kind: InteractionKind,
@@ -95,6 +99,10 @@ impl Rules for Slow {
 
     async fn stand(&self, people: &People) -> Result<Standings, RulesError> {
         self.fixed.stand(people).await
+    }
+
+    async fn weigh(&self, groups: &Groups) -> Result<Vec<f32>, RulesError> {
+        self.fixed.weigh(groups).await
     }
 
     fn archive(&self) -> ArchivedRules {

@@ -12,11 +12,12 @@ fn crowd(count: usize) -> Vec<Someone> {
     (0..count).map(someone).collect()
 }
 
-const CALLS: [(&str, System); 8] = [
+const CALLS: [(&str, System); 9] = [
     ("tick", System::Lives),
     ("wander", System::Movement),
     ("meet", System::Interaction),
     ("gather", System::Groups),
+    ("weigh", System::Influence),
     ("stand", System::Standing),
     ("learn", System::Learning),
     ("unlearn", System::Unlearning),

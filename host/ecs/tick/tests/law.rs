@@ -53,6 +53,9 @@ impl Rules for Wild {
     async fn compatibility(&self, one: &Individual, many: &Population) -> Result<Vec<f32>, RulesError> {
         self.fixed.compatibility(one, many).await
     }
+    async fn score(&self, one: &Individual, many: &Crowd) -> Result<Vec<f32>, RulesError> {
+        self.fixed.score(one, many).await
+    }
     async fn interact(
         &self,
         kind: InteractionKind,
@@ -124,6 +127,10 @@ impl Rules for Wild {
         let influences = times(people.count, || random() * 2.0);
         let standings = vec![Standing::Outcast; people.count as usize];
         Ok(checked::standings(Standings { influences, standings }, people.count).unwrap())
+    }
+    async fn weigh(&self, groups: &Groups) -> Result<Vec<f32>, RulesError> {
+        let mut random = self.random(u64::from(groups.count));
+        Ok(checked::group_influences(times(groups.count, &mut random), groups.count).unwrap())
     }
     fn archive(&self) -> ArchivedRules {
         self.fixed.archive()
