@@ -326,6 +326,7 @@ impl Backend for Fake {
             generation: 77,
             vectors: 5000,
             dimension: 256,
+            models: vec![],
         };
         IndexStatus { stats, last_indexed: Some("2026-01-01T00:00:00Z".into()) }
     }
