@@ -245,6 +245,7 @@ impl Plan {
         hasher.update(self.strategy.identity.as_bytes());
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
+        hasher.update(self.snapshot.embedder().digest().as_bytes());
         hasher.update(question);
         *hasher.finalize().as_bytes()
     }

@@ -219,7 +219,11 @@ impl Worker {
                 Ok(()) => self.progress.end(None),
                 Err(Halt::Stopped) => return,
                 Err(Halt::Failed(reason)) => {
-                    tracing::warn!(reason, model = self.progress.embedder.name(), "vectors are not filled in; again later");
+                    tracing::warn!(
+                        reason,
+                        model = self.progress.embedder.name(),
+                        "vectors are not filled in; again later"
+                    );
                     self.progress.end(Some(reason));
                     retry = crossbeam_channel::after(RETRY);
                 }

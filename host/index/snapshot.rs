@@ -141,6 +141,11 @@ impl Snapshot {
         }
     }
 
+    /// Vector probes are answered by the better model, not by the built-in one.
+    pub fn has_better_model(&self) -> bool {
+        matches!(&self.source, Source::Here(view, space) if !Arc::ptr_eq(space, &view.plain))
+    }
+
     /// Runs one probe within a scope. `deadline` is checked where a probe can take long.
     pub fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
         let limit = probe.limit();

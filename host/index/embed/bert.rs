@@ -79,10 +79,7 @@ impl Bert {
         let prefix = if file.names().iter().any(|name| name.starts_with("bert.")) { "bert." } else { "" };
         let source = Source { file, prefix };
         let words = source.matrix("embeddings.word_embeddings.weight", [shape.vocab_size, size])?;
-        let places = source.matrix(
-            "embeddings.position_embeddings.weight",
-            [shape.max_position_embeddings, size],
-        )?;
+        let places = source.matrix("embeddings.position_embeddings.weight", [shape.max_position_embeddings, size])?;
         let kinds = source.matrix("embeddings.token_type_embeddings.weight", [2, size])?;
         let layer = |at: usize| {
             let name = |part: &str| format!("encoder.layer.{at}.{part}");
