@@ -151,7 +151,7 @@ async fn relevance(folder: &Path, postgres: &Postgres) -> anyhow::Result<()> {
     let runtime = Runtime::start(RuntimeOptions { embedded: standard_plugins(), ..RuntimeOptions::default() }).await?;
     let modes: Vec<Mode> = eval::modes().into_iter().map(|(_, mode)| mode).collect();
     let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let here = eval::evaluate(&collection, runtime.clone(), &temporary.path().join("index"), &modes).await?;
+    let here = eval::evaluate(&collection, runtime.clone(), &temporary.path().join("index"), None, &modes).await?;
     let engine = written(&collection, &postgres.database()).await?;
     let there = eval::measure(&collection, runtime, Searched::Elsewhere(engine), &modes).await?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();

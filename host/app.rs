@@ -19,6 +19,8 @@ mod hosts;
 pub mod keys;
 /// Retrieval for language models.
 mod rag;
+/// The better embedding model.
+mod model;
 /// The database as the engine that answers look-ups.
 mod retrieval;
 /// Which store a server has.
@@ -312,8 +314,9 @@ async fn follow(
     {
         return retrieval::follow(database, config).await;
     }
-    let opened = folder.clone();
-    let open = move || Index::open(&opened);
+    let model = model::load(settings).await?;
+    let (opened, better) = (folder.clone(), model.clone());
+    let open = move || Index::open_with(&opened, better);
     let index = tokio::task::spawn_blocking(open).await.map_err(|error| IndexError::Read(error.to_string()))??;
     let index = Arc::new(index);
     match Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config.clone()).await {
@@ -326,7 +329,7 @@ async fn follow(
                 |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
             std::fs::remove_dir_all(&folder).map_err(failed)?;
             cache::rename(data).map_err(failed)?;
-            let index = Arc::new(Index::open(&folder)?);
+            let index = Arc::new(Index::open_with(&folder, model)?);
             let ingest = Ingest::start(store.clone() as Arc<dyn DocumentStore>, index.clone(), config).await?;
             Ok((index.into(), ingest))
         }

@@ -12,6 +12,8 @@ mod file;
 mod location;
 /// The values of retrieval for language models.
 mod rag;
+/// The values of a better embedding model.
+mod model;
 /// Values that are never shown.
 mod secret;
 /// Who may ask.
@@ -36,6 +38,7 @@ pub use command::{
 pub use ecs::EcsSettings;
 pub use location::{LocationError, StoreLocation};
 pub use rag::RagSettings;
+pub use model::ModelSettings;
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
@@ -61,6 +64,10 @@ pub enum ConfigError {
     Number { name: &'static str, value: f32, least: f32, most: f32 },
     #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
     RetrievalWithoutDatabase,
+    #[error(
+        "index.model.folder (CORSAC_MODEL) is set, but index.retrieval is postgres, and the database has only vectors of the built-in model: take one of the two away"
+    )]
+    ModelWithoutIndex,
     /// The value is not shown: it holds a password.
     #[error("{name} must begin with {first} or {second}")]
     Scheme { name: &'static str, first: &'static str, second: &'static str },

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
 use crate::cache::{Cache, Lifetimes};
-use crate::index::{Change, DocumentVersion, Index, IndexError, Searched, Snapshot};
+use crate::index::{BetterModel, Change, DocumentVersion, Index, IndexError, Searched, Snapshot};
 use crate::query::{Probe, Query, Scope, TermMatch, TextProbe, VectorProbe};
 use crate::runtime::Runtime;
 use crate::service::answer::SearchResponse;
@@ -107,15 +107,16 @@ impl Collection {
         self.documents.iter().zip(1..).map(|(line, number)| version(line, number)).collect()
     }
 
-    /// Indexes every document under its id, in `folder`.
-    pub fn index(&self, folder: &Path) -> Result<Index, EvalError> {
+    /// Indexes every document under its id, in `folder`; returns when `model`, if there is one, answers.
+    pub fn index(&self, folder: &Path, model: Option<BetterModel>) -> Result<Index, EvalError> {
         const BATCH: usize = 512;
-        let index = Index::open(folder)?;
+        let index = Index::open_with(folder, model)?;
         for versions in self.versions().chunks(BATCH) {
             let prepare = |version: &DocumentVersion| Change::Upsert(Box::new(index.prepare(version.clone())));
             index.apply(versions.par_iter().map(prepare).collect())?;
         }
         index.commit(self.documents.len() as u64)?;
+        index.wait_for_model()?;
         Ok(index)
     }
 }
@@ -138,9 +139,10 @@ pub async fn evaluate(
     collection: &Collection,
     runtime: Arc<Runtime>,
     folder: &Path,
+    model: Option<BetterModel>,
     modes: &[Mode],
 ) -> Result<Vec<Relevance>, EvalError> {
-    let index = Arc::new(collection.index(folder)?);
+    let index = Arc::new(block_in_place(|| collection.index(folder, model))?);
     measure(collection, runtime, index.into(), modes).await
 }
 

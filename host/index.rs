@@ -8,14 +8,18 @@ mod disk;
 mod embed;
 /// Vectors of texts that are in no index.
 mod embedding;
+mod fill;
+mod format;
 mod highlight;
 /// Path to language and back.
 pub mod language;
+mod models;
 mod pattern;
 /// The seam to an engine elsewhere.
 pub mod remote;
 mod scope;
 mod snapshot;
+mod space;
 mod symbol;
 mod text;
 mod tokenize;
@@ -32,18 +36,19 @@ use parking_lot::Mutex;
 use crate::query::ChunkId;
 use catalogue::{Catalogue, Entry};
 use chunk::Chunk;
-use embed::Embedder;
+use embed::BuiltIn;
+pub use embed::Embedder;
 pub use embedding::TextEmbedder;
+use fill::{Filler, Progress};
+pub use models::{BetterModel, ModelStats};
 use pattern::PatternIndex;
 pub use remote::Searched;
 pub use snapshot::Snapshot;
 use snapshot::View;
+use space::Space;
 use text::TextIndex;
 use vector::graph::{Graph, Grower};
 use vector::{Embeddings, Vectors};
-
-/// Changes whenever what is on disk is read differently; another number starts empty.
-const FORMAT: u32 = 1;
 
 /// One version of a document, as the store holds it; what all indexes derive from.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,8 +151,12 @@ pub struct IndexStats {
     pub index_bytes: u64,
     /// Store sequence that a new snapshot reflects.
     pub generation: u64,
+    /// Chunks with a vector of the model that answers.
     pub vectors: u64,
+    /// Numbers of one.
     pub dimension: u32,
+    /// The built-in model, and the better one if there is one.
+    pub models: Vec<ModelStats>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -165,12 +174,14 @@ pub enum IndexError {
 /// The derived indexes below one folder, which they hold locked.
 pub struct Index {
     folder: PathBuf,
-    embedder: Arc<Embedder>,
+    embedder: Arc<BuiltIn>,
     writer: Mutex<Writer>,
-    published: ArcSwap<View>,
+    published: Arc<ArcSwap<View>>,
     vectors: Vectors,
     // Dropped before the lock is released: it may still save.
     grower: Grower,
+    /// None: there is no better model.
+    filler: Option<Filler>,
     _lock: File,
 }
 
@@ -193,6 +204,12 @@ impl Index {
     /// error: the index starts empty, `applied` says 0, and the caller replays the store. An index that
     /// another process has open is an error.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        Self::open_with(folder, None)
+    }
+
+    /// As `open`, with a model whose vectors are filled in while the built-in one's answer, and answer themselves
+    /// when there is one of every chunk.
+    pub fn open_with(folder: &Path, better: Option<BetterModel>) -> Result<Self, IndexError> {
         let failed = |reason: String| IndexError::Open { folder: folder.display().to_string(), reason };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let lock = File::create(folder.join("lock")).map_err(|error| failed(error.to_string()))?;
@@ -200,13 +217,13 @@ impl Index {
             TryLockError::WouldBlock => failed("another process has it open; stop that or use another folder".into()),
             TryLockError::Error(error) => failed(error.to_string()),
         })?;
-        let embedder = Embedder::shared()?;
-        let writer = match Writer::open(folder, embedder.dimension()) {
+        let embedder = BuiltIn::shared()?;
+        let writer = match Writer::open(folder, &*embedder) {
             Ok(writer) => writer,
             Err(reason) => {
                 tracing::warn!(%reason, folder = %folder.display(), "the index starts empty and is derived again");
-                wipe(folder).map_err(|error| failed(error.to_string()))?;
-                Writer::open(folder, embedder.dimension()).map_err(failed)?
+                format::wipe(folder).map_err(|error| failed(error.to_string()))?;
+                Writer::open(folder, &*embedder).map_err(failed)?
             }
         };
         let vectors_folder = folder.join("vectors");
@@ -214,8 +231,13 @@ impl Index {
         let vectors = Vectors { graph: Arc::new(graph) };
         let grower =
             Grower::start(Arc::clone(&vectors.graph), vectors_folder).map_err(|error| failed(error.to_string()))?;
-        let view = View::of(&writer, &embedder, &vectors, folder)?;
-        let published = ArcSwap::from_pointee(view);
+        let plain = Space { embedder: embedder.clone(), catalogue: writer.catalogue.clone(), vectors: vectors.clone() };
+        let progress = better.as_ref().map(|model| Arc::new(Progress::of(model, writer.catalogue.chunks())));
+        let published = Arc::new(ArcSwap::from_pointee(View::of(&writer, plain, progress.clone(), folder)?));
+        let filler = match (better, progress) {
+            (Some(model), Some(progress)) => Some(Filler::start(&model, progress, folder, published.clone())?),
+            _ => None,
+        };
         Ok(Self {
             folder: folder.to_owned(),
             embedder,
@@ -223,6 +245,7 @@ impl Index {
             published,
             vectors,
             grower,
+            filler,
             _lock: lock,
         })
     }
@@ -234,7 +257,7 @@ impl Index {
 
     /// Chunks and embeds; pure CPU, safe to call from many threads at once.
     pub fn prepare(&self, version: DocumentVersion) -> Prepared {
-        prepare(&self.embedder, version)
+        prepare(&*self.embedder, version)
     }
 
     /// Takes changes in, not yet visible. One caller at a time. A change that is older than what is
@@ -270,8 +293,32 @@ impl Index {
         let added: Vec<Arc<Entry>> = std::mem::take(&mut writer.added).into_values().collect();
         let removed = std::mem::take(&mut writer.removed);
         self.vectors.graph.update(&writer.catalogue, &added, &removed);
-        self.published.store(Arc::new(View::of(&writer, &self.embedder, &self.vectors, &self.folder)?));
+        self.publish(&writer, &added, &removed)
+    }
+
+    fn publish(&self, writer: &Writer, added: &[Arc<Entry>], removed: &[u64]) -> Result<(), IndexError> {
+        let (embedder, vectors) = (self.embedder.clone(), self.vectors.clone());
+        let plain = Space { embedder, catalogue: writer.catalogue.clone(), vectors };
+        let filling = self.filler.as_ref().map(|filler| filler.progress.clone());
+        let view = View::of(writer, plain, filling, &self.folder)?;
+        // What only lost documents is still complete.
+        let before = self.published.load();
+        if let Some(better) = before.better().filter(|_| added.is_empty()) {
+            view.set_better(better.without(removed));
+        }
+        self.published.store(Arc::new(view));
+        if let Some(filler) = &self.filler {
+            filler.wake();
+        }
         Ok(())
+    }
+
+    /// Waits until the better model answers for all that is committed; at once where there is none.
+    pub fn wait_for_model(&self) -> Result<(), IndexError> {
+        match &self.filler {
+            Some(filler) => filler.progress.wait(|| self.published.load().better().is_some()),
+            None => Ok(()),
+        }
     }
 
     /// A consistent view; cheap (an `Arc` clone).
@@ -280,7 +327,7 @@ impl Index {
     }
 }
 
-fn prepare(embedder: &Embedder, mut version: DocumentVersion) -> Prepared {
+fn prepare(embedder: &dyn Embedder, mut version: DocumentVersion) -> Prepared {
     if version.language.is_none() {
         version.language = language::language_of(&version.path).map(str::to_owned);
     }
@@ -295,8 +342,8 @@ fn prepare(embedder: &Embedder, mut version: DocumentVersion) -> Prepared {
 }
 
 impl Writer {
-    fn open(folder: &Path, dimension: usize) -> Result<Self, String> {
-        check_format(folder)?;
+    fn open(folder: &Path, embedder: &dyn Embedder) -> Result<Self, String> {
+        format::check(folder, embedder.digest())?;
         let text = TextIndex::open(&folder.join("text"))?;
         let patterns = PatternIndex::open(&folder.join("patterns"))?;
         // A crash between their commits leaves one ahead: what it has is applied again.
@@ -305,7 +352,7 @@ impl Writer {
             return Err("one of its two parts is empty".to_owned());
         }
         let generation = text_generation.min(pattern_generation);
-        let catalogue = text.catalogue(dimension).map_err(|error| error.to_string())?;
+        let catalogue = text.catalogue(embedder.dimension()).map_err(|error| error.to_string())?;
         let versions = catalogue.entries().map(|entry| (entry.info.document, entry.info.sequence)).collect();
         let (added, removed) = (HashMap::new(), Vec::new());
         Ok(Self { text, patterns, catalogue, versions, added, removed, generation })
@@ -341,44 +388,6 @@ impl Writer {
             self.added.remove(&sequence);
             self.removed.push(sequence);
         }
-    }
-}
-
-/// What must be equal for the files to be read.
-#[derive(PartialEq, serde::Serialize, serde::Deserialize)]
-struct Format {
-    format: u32,
-    /// Digest of the embedding model.
-    model: String,
-}
-
-/// Creates the format file of a new index, or compares the one that is there.
-fn check_format(folder: &Path) -> Result<(), String> {
-    let ours = Format { format: FORMAT, model: Embedder::digest() };
-    let file = folder.join("format.json");
-    if !file.exists() && !folder.join("text").exists() {
-        let content = serde_json::to_vec(&ours).map_err(|error| error.to_string())?;
-        return std::fs::write(&file, content).map_err(|error| error.to_string());
-    }
-    let content = std::fs::read(&file).map_err(|error| format!("format.json: {error}"))?;
-    match serde_json::from_slice::<Format>(&content) {
-        Ok(theirs) if theirs == ours => Ok(()),
-        Ok(theirs) => Err(format!("it has format {} where {FORMAT} is needed, or another model", theirs.format)),
-        Err(error) => Err(format!("format.json: {error}")),
-    }
-}
-
-/// Removes all that the index has ever written.
-fn wipe(folder: &Path) -> std::io::Result<()> {
-    for name in ["text", "patterns", "vectors"] {
-        let folder = folder.join(name);
-        if folder.exists() {
-            std::fs::remove_dir_all(folder)?;
-        }
-    }
-    match std::fs::remove_file(folder.join("format.json")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

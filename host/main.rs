@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use corsac::app::{App, copy_store, keys, standard_plugins};
 use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
+use corsac::index::BetterModel;
 use corsac::ingest::IndexRequest;
 use corsac::runtime::{Runtime, RuntimeOptions};
 use corsac::store::{Phase, Task, TaskState};
@@ -55,7 +56,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Store(StoreCommand::Copy { from, to }) => copy(&from, &to).await,
-        Command::Eval { collection, mode, plugins } => evaluate(&collection, mode.as_deref(), plugins).await,
+        Command::Eval { collection, mode, plugins, model } => {
+            evaluate(&collection, mode.as_deref(), plugins, model.as_deref()).await
+        }
     }
 }
 
@@ -195,7 +198,12 @@ async fn copy(from: &StoreLocation, to: &StoreLocation) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
+async fn evaluate(
+    collection: &Path,
+    mode: Option<&str>,
+    plugins: Vec<PathBuf>,
+    model: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let all = eval::modes();
     let modes: Vec<eval::Mode> = match mode {
         None => all.into_iter().map(|(_, mode)| mode).collect(),
@@ -206,10 +214,11 @@ async fn evaluate(collection: &Path, mode: Option<&str>, plugins: Vec<PathBuf>) 
         ],
     };
     let judged = eval::Collection::read(collection)?;
+    let model = model.map(|folder| BetterModel::load(folder, 100)).transpose()?;
     let options = RuntimeOptions { embedded: standard_plugins(), folders: plugins, ..RuntimeOptions::default() };
     let runtime = Runtime::start(options).await?;
     let folder = std::env::temp_dir().join(format!("corsac-eval-{}", std::process::id()));
-    let figures = eval::evaluate(&judged, runtime, &folder, &modes).await;
+    let figures = eval::evaluate(&judged, runtime, &folder, model, &modes).await;
     std::fs::remove_dir_all(&folder).ok();
     print!("{}", eval::report(&collection.display().to_string(), &figures?));
     Ok(ExitCode::SUCCESS)

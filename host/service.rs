@@ -297,6 +297,7 @@ impl Plan {
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
         hasher.update(&self.affinity.fingerprint.to_le_bytes());
+        hasher.update(self.snapshot.embedder().digest().as_bytes());
         hasher.update(question);
         *hasher.finalize().as_bytes()
     }

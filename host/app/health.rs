@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::App;
 use crate::cache::{Figures, TierState};
 use crate::http::{PartState, PartStatus};
+use crate::index::ModelStats;
 use crate::runtime::PluginKind;
 use crate::store::Store;
 
@@ -79,7 +80,7 @@ impl App {
             (PartState::Degraded, "does not take changes at present; searches answer from what it has".to_owned())
         } else {
             let stats = self.index.snapshot().stats();
-            (PartState::Up, format!("{} documents at {}", stats.documents, stats.generation))
+            (PartState::Up, format!("{} documents at {}{}", stats.documents, stats.generation, models(&stats.models)))
         };
         PartStatus { name: "index", state, detail, needed: false }
     }
@@ -96,6 +97,17 @@ impl App {
             (PartState::Up, format!("{} loaded", registry.plugins().count()))
         };
         PartStatus { name: "plugins", state, detail, needed: true }
+    }
+}
+
+/// What there is to say of the models; nothing where there is only the built-in one.
+fn models(models: &[ModelStats]) -> String {
+    let [_, better] = models else { return String::new() };
+    let name = &better.name;
+    match &better.failure {
+        _ if better.answers => format!("; {name} answers vector probes"),
+        None => format!("; {name} has {} of {} vectors", better.embedded, better.embedded + better.backlog),
+        Some(reason) => format!("; {name} has {} vectors and does not go on: {reason}", better.embedded),
     }
 }
 
@@ -122,4 +134,21 @@ fn redis_part(cache: &Figures) -> PartStatus {
         Some(_) => (PartState::Up, "shared by hosts".to_owned()),
     };
     PartStatus { name: "redis", state, detail, needed: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_says_how_far_the_better_model_is() {
+        let built_in = ModelStats { embedded: 8, ..ModelStats::default() };
+        let said = |better: ModelStats| models(&[built_in.clone(), better]);
+        let better = ModelStats { name: "fine".into(), embedded: 6, backlog: 2, ..ModelStats::default() };
+        assert_eq!(said(better.clone()), "; fine has 6 of 8 vectors");
+        let failing = ModelStats { failure: Some("no room".into()), ..better.clone() };
+        assert_eq!(said(failing), "; fine has 6 vectors and does not go on: no room");
+        assert_eq!(said(ModelStats { answers: true, ..better }), "; fine answers vector probes");
+        assert_eq!(models(&[built_in]), "");
+    }
 }

@@ -44,6 +44,9 @@ pub enum Command {
         /// Folder of plugins that add to and override the built-in ones; may be given more than once.
         #[arg(long, value_name = "FOLDER")]
         plugins: Vec<PathBuf>,
+        /// Folder of an embedding model that answers in place of the built-in one.
+        #[arg(long, value_name = "FOLDER")]
+        model: Option<PathBuf>,
     },
 }
 
@@ -191,6 +194,9 @@ pub struct ServeArguments {
     /// What answers a query's look-ups: each host's own index, or the database [default: index].
     #[arg(long, env = "CORSAC_RETRIEVAL", value_enum)]
     pub retrieval: Option<RetrievalMode>,
+    /// Folder of a better embedding model, such as all-MiniLM-L6-v2; without it only the built-in one.
+    #[arg(long, env = "CORSAC_MODEL", value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
     /// Seconds that answers of strategies without their own value live [default: 1800].
     #[arg(long, env = "CACHE_TTL", value_name = "SECONDS")]
     pub cache_ttl: Option<u64>,

@@ -16,6 +16,7 @@ use crate::config::{
     ServeArguments, TelemetrySettings, UpstreamSettings,
     ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, SuggestSettings,
     ConfigError, DatabaseSettings, EcsSettings, RagSettings, RedisSettings, SecuritySettings, ServeArguments,
+    ConfigError, DatabaseSettings, EcsSettings, ModelSettings, RedisSettings, SecuritySettings, ServeArguments,
     TelemetrySettings,
 };
 use crate::config::{file, upstream};
@@ -91,6 +92,7 @@ pub struct IndexSettings {
     /// Bring the index up to date when the server starts.
     pub on_start: bool,
     pub retrieval: RetrievalMode,
+    pub model: ModelSettings,
 }
 
 /// What answers the look-ups of a query.
@@ -106,7 +108,13 @@ pub enum RetrievalMode {
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { max_file_bytes: 1 << 20, allowed_roots: vec![], on_start: true, retrieval: RetrievalMode::Index }
+        Self {
+            max_file_bytes: 1 << 20,
+            allowed_roots: vec![],
+            on_start: true,
+            retrieval: RetrievalMode::Index,
+            model: ModelSettings::default(),
+        }
     }
 }
 
@@ -198,8 +206,9 @@ impl Settings {
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: file::reason(&text, &error) })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut settings.server;
-        for folder in server.plugin_folders.iter_mut().chain(&mut settings.index.allowed_roots).chain(&mut server.data)
-        {
+        let index = &mut settings.index;
+        let folders = server.plugin_folders.iter_mut().chain(&mut index.allowed_roots);
+        for folder in folders.chain(&mut server.data).chain(&mut index.model.folder) {
             *folder = base.join(&folder);
         }
         Ok(settings)
@@ -235,6 +244,7 @@ impl Settings {
         self.index.allowed_roots.extend(arguments.allow_root.iter().cloned());
         self.index.on_start &= !arguments.no_index;
         set(&mut self.index.retrieval, arguments.retrieval);
+        self.index.model.folder = arguments.model.clone().or(self.index.model.folder.take());
         self.database.apply(&arguments.shared);
         self.redis.apply(&arguments.shared);
         self.security.apply(&arguments.security);
@@ -273,6 +283,7 @@ impl Settings {
         if self.index.retrieval == RetrievalMode::Postgres && self.database.url.is_none() {
             return Err(ConfigError::RetrievalWithoutDatabase);
         }
+        self.index.model.check(self.index.retrieval == RetrievalMode::Postgres)?;
         within("cache.stale_seconds", self.cache.stale_seconds, 0, 86_400)?;
         within("cache.warm_queries", self.cache.warm_queries.into(), 0, 1000)?;
         within("cache.warm_period_seconds", self.cache.warm_period_seconds, 1, 31_536_000)?;

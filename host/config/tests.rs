@@ -200,6 +200,11 @@ fn wrong_values_of_the_shared_parts_are_named() {
         ("[security]\ncors_origins = [\"https://*.example\"]\n", "no origin"),
         ("[security]\ncors_origins = [\"null\"]\n", "no origin"),
         ("[index]\nretrieval = \"postgres\"\n", "there is no database"),
+        ("[index.model]\ncore_percent = 0\n", "index.model.core_percent is 0"),
+        (
+            "[database]\nurl = \"postgres://db/x\"\n[index]\nretrieval = \"postgres\"\nmodel.folder = \"m\"\n",
+            "index.model.folder (CORSAC_MODEL) is set, but index.retrieval is postgres",
+        ),
     ] {
         let message = load_with_file(file, &[]).unwrap_err().to_string();
         assert!(message.contains(expected), "{message} does not say {expected}");

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::Shared;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
+use crate::index::ModelStats;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(super) struct SearchStats {
@@ -36,9 +37,12 @@ pub(super) struct SearchStats {
     cache_hit_rate: f64,
     /// Bytes of source text.
     content_bytes: u64,
+    /// Chunks with a vector of the model that answers.
     vectors: u64,
     /// Numbers of one embedding.
     dimension: u32,
+    /// The built-in model, and behind it the better one where there is one.
+    embedding_models: Vec<EmbeddingModel>,
     /// Store sequence that searches see.
     generation: u64,
     /// The newest store sequence that this host knows of.
@@ -47,6 +51,32 @@ pub(super) struct SearchStats {
     checked: u64,
     /// The store is out of reach: there may be more than `latest`.
     stale: bool,
+}
+
+/// What the index has of one embedding model. Vectors of different models are never compared.
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+struct EmbeddingModel {
+    name: String,
+    /// Of the model's files.
+    digest: String,
+    /// Numbers of one embedding.
+    dimension: u32,
+    /// Vector probes are answered with it.
+    answers: bool,
+    /// Share of the chunks that it has embedded, in percent.
+    coverage: f64,
+    /// Chunks that it has still to embed.
+    backlog: u64,
+    /// Why the backlog does not shrink at present.
+    error: Option<String>,
+}
+
+impl From<ModelStats> for EmbeddingModel {
+    fn from(model: ModelStats) -> Self {
+        let coverage = model.coverage() * 100.0;
+        let ModelStats { name, digest, dimension, answers, backlog, failure, .. } = model;
+        Self { name, digest, dimension, answers, coverage, backlog, error: failure }
+    }
 }
 
 /// Sizes of the index and counts of searches.
@@ -66,6 +96,7 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats
         content_bytes: index.stats.content_bytes,
         vectors: index.stats.vectors,
         dimension: index.stats.dimension,
+        embedding_models: index.stats.models.into_iter().map(EmbeddingModel::from).collect(),
         generation: index.stats.generation,
         latest: freshness.latest.max(index.stats.generation),
         checked: freshness.checked,

@@ -41,7 +41,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::cache;
-use crate::index::IndexStats;
+use crate::index::{IndexStats, ModelStats};
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
 
@@ -347,6 +347,15 @@ impl Backend for Fake {
             generation: 77,
             vectors: 5000,
             dimension: 256,
+            models: vec![ModelStats {
+                name: "fine".into(),
+                digest: "0f".into(),
+                dimension: 384,
+                embedded: 3750,
+                backlog: 1250,
+                answers: false,
+                failure: None,
+            }],
         };
         IndexStatus { stats, last_indexed: Some("2026-01-01T00:00:00Z".into()) }
     }

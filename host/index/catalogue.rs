@@ -19,7 +19,8 @@ const SHARDS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) info: Arc<DocumentInfo>,
-    pub(crate) chunks: Box<[Chunk]>,
+    /// Shared by the spaces of all models.
+    pub(crate) chunks: Arc<[Chunk]>,
     pub(crate) embeddings: Embeddings,
 }
 
@@ -139,7 +140,7 @@ pub(crate) mod tests {
     /// An entry with one chunk a given last line.
     pub(crate) fn entry(sequence: u64, path: &str, last_lines: &[u32]) -> Arc<Entry> {
         let mut first_line = 1;
-        let chunks: Box<[Chunk]> = last_lines
+        let chunks: Arc<[Chunk]> = last_lines
             .iter()
             .map(|last_line| {
                 let chunk =

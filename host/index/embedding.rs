@@ -3,21 +3,31 @@
 use std::sync::Arc;
 
 use super::IndexError;
-use super::embed::Embedder;
+use super::embed::{BuiltIn, Embedder};
 
-/// The built-in model. Cheap to clone.
+/// A model for texts. Cheap to clone.
 #[derive(Clone)]
 pub struct TextEmbedder {
-    embedder: Arc<Embedder>,
+    embedder: Arc<dyn Embedder>,
 }
 
 impl TextEmbedder {
-    /// What the model is called.
+    /// What the built-in model is called.
     pub const MODEL: &'static str = "minilm-static-256";
 
     /// The one of this process, which the indexes share.
     pub fn built_in() -> Result<Self, IndexError> {
-        Ok(Self { embedder: Embedder::shared()? })
+        Ok(Self { embedder: BuiltIn::shared()? })
+    }
+
+    /// What answers searches by meaning now.
+    pub fn of(embedder: Arc<dyn Embedder>) -> Self {
+        Self { embedder }
+    }
+
+    /// What the model is called.
+    pub fn name(&self) -> &str {
+        self.embedder.name()
     }
 
     /// Numbers of a vector.

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::embed::Embedder;
+use super::embed::{BuiltIn, Embedder};
 use super::vector::Embeddings;
 use super::{ChunkInfo, DocumentInfo, DocumentVersion, Index, IndexError, IndexStats, Snapshot};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
@@ -26,7 +26,7 @@ pub(crate) use super::vector::{Needle, wanted};
 /// Changes whenever documents are read differently; what was written with another number is written anew.
 const FORMAT: u32 = 1;
 
-/// An engine that several hosts ask. Except for `generation` and `stats`, all methods wait for it: call them from a
+/// An engine that several hosts ask. Except for `generation`, `stats` and `embedder`, all methods wait for it: call them from a
 /// blocking thread.
 pub trait Engine: Send + Sync + 'static {
     /// The store sequence that the engine is known to reflect; what it finds may be newer.
@@ -34,6 +34,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// As of `generation`.
     fn stats(&self) -> IndexStats;
+
+    /// The model that the engine's vectors are of.
+    fn embedder(&self) -> Arc<dyn Embedder>;
 
     /// One probe within a scope, its limit and the name of a symbol already checked.
     fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError>;
@@ -109,12 +112,16 @@ pub(crate) struct Embedding {
 /// Cuts, analyses and embeds documents and questions for an engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Analysis {
-    embedder: Arc<Embedder>,
+    embedder: Arc<BuiltIn>,
 }
 
 impl Analysis {
     pub fn load() -> Result<Self, IndexError> {
-        Ok(Self { embedder: Embedder::shared()? })
+        Ok(Self { embedder: BuiltIn::shared()? })
+    }
+
+    pub(crate) fn embedder(&self) -> Arc<dyn Embedder> {
+        self.embedder.clone()
     }
 
     /// Numbers of a vector.
@@ -124,12 +131,12 @@ impl Analysis {
 
     /// Equal for what can be compared: the way of reading documents, and the embedding model.
     pub(crate) fn format(&self) -> String {
-        format!("{FORMAT}:{}", Embedder::digest())
+        format!("{FORMAT}:{}", self.embedder.digest())
     }
 
     /// Pure CPU, safe to call from many threads at once.
     pub(crate) fn document(&self, version: DocumentVersion) -> Document {
-        let super::Prepared { version, chunks, embeddings } = super::prepare(&self.embedder, version);
+        let super::Prepared { version, chunks, embeddings } = super::prepare(&*self.embedder, version);
         let info = DocumentInfo::of(&version, chunks.len());
         let chunk = |(ordinal, chunk): (usize, super::chunk::Chunk)| {
             let body = version.content.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();

@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use super::catalogue::Catalogue;
 use super::embed::Embedder;
+use super::fill::Progress;
 use super::pattern::{PathOrder, PatternReader};
 use super::remote::{self, Engine};
+use super::space::Space;
 use super::text::TextReader;
-use super::vector::Vectors;
-use super::{ChunkInfo, DocumentInfo, IndexError, IndexStats, Writer, disk, symbol, tokenize};
+use super::{ChunkInfo, DocumentInfo, IndexError, IndexStats, ModelStats, Writer, disk, symbol, tokenize};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 
 /// Hits that one probe may ask for.
@@ -24,8 +25,12 @@ pub(super) struct View {
     catalogue: Catalogue,
     text: TextReader,
     patterns: PatternReader,
-    vectors: Vectors,
-    embedder: Arc<Embedder>,
+    /// Of the built-in model: complete from the start.
+    plain: Arc<Space>,
+    /// Of the better model, from when it is complete for this view.
+    better: OnceLock<Arc<Space>>,
+    /// How far the better model's space is; none: there is no such model.
+    filling: Option<Arc<Progress>>,
     stats: IndexStats,
     /// Made by the first pattern probe.
     order: OnceLock<PathOrder>,
@@ -34,11 +39,11 @@ pub(super) struct View {
 impl View {
     pub(super) fn of(
         writer: &Writer,
-        embedder: &Arc<Embedder>,
-        vectors: &Vectors,
+        plain: Space,
+        filling: Option<Arc<Progress>>,
         folder: &Path,
     ) -> Result<Self, IndexError> {
-        let catalogue = writer.catalogue.clone();
+        let catalogue = plain.catalogue.clone();
         let stats = IndexStats {
             documents: catalogue.documents(),
             chunks: catalogue.chunks(),
@@ -46,15 +51,17 @@ impl View {
             index_bytes: disk::bytes_below(folder),
             generation: writer.generation,
             vectors: catalogue.vectors(),
-            dimension: embedder.dimension() as u32,
+            dimension: plain.embedder.dimension() as u32,
+            models: vec![],
         };
         Ok(Self {
             generation: writer.generation,
             catalogue,
             text: writer.text.reader()?,
             patterns: writer.patterns.reader()?,
-            vectors: vectors.clone(),
-            embedder: Arc::clone(embedder),
+            plain: Arc::new(plain),
+            better: OnceLock::new(),
+            filling,
             stats,
             order: OnceLock::new(),
         })
@@ -63,10 +70,29 @@ impl View {
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
+
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    pub(super) fn chunks(&self) -> u64 {
+        self.catalogue.chunks()
+    }
+
+    /// The space of the better model, if it is complete.
+    pub(super) fn better(&self) -> Option<&Arc<Space>> {
+        self.better.get()
+    }
+
+    /// Snapshots that are taken from now on answer from `space`, which has every chunk of this view.
+    pub(super) fn set_better(&self, space: Space) {
+        // Whoever was first had the same vectors.
+        let _ = self.better.set(Arc::new(space));
+    }
 }
 
-/// A read view of all indexes; of this host's own ones a consistent one. All methods except `generation` and
-/// `stats` are blocking work: call them from a blocking thread.
+/// A read view of all indexes; of this host's own ones a consistent one. All methods except `generation`,
+/// `embedder` and `stats` are blocking work: call them from a blocking thread.
 #[derive(Clone)]
 pub struct Snapshot {
     source: Source,
@@ -74,14 +100,16 @@ pub struct Snapshot {
 
 #[derive(Clone)]
 enum Source {
-    Here(Arc<View>),
+    /// With the space that answers vector probes.
+    Here(Arc<View>, Arc<Space>),
     /// With what the engine was known to reflect when the snapshot was taken.
     Elsewhere(Arc<dyn Engine>, u64),
 }
 
 impl Snapshot {
     pub(super) fn of(view: Arc<View>) -> Self {
-        Self { source: Source::Here(view) }
+        let space = Arc::clone(view.better().unwrap_or(&view.plain));
+        Self { source: Source::Here(view, space) }
     }
 
     pub(super) fn elsewhere(engine: Arc<dyn Engine>) -> Self {
@@ -92,16 +120,30 @@ impl Snapshot {
     /// The store sequence that this view reflects, at least.
     pub fn generation(&self) -> u64 {
         match &self.source {
-            Source::Here(view) => view.generation,
+            Source::Here(view, _) => view.generation,
             Source::Elsewhere(_, generation) => *generation,
         }
     }
 
     pub fn stats(&self) -> IndexStats {
         match &self.source {
-            Source::Here(view) => view.stats.clone(),
+            Source::Here(view, space) => view.stats_with(space),
             Source::Elsewhere(engine, _) => engine.stats(),
         }
+    }
+
+    /// The model whose vectors answer: the same as long as the snapshot lives. Together with `generation` it tells
+    /// what a query finds.
+    pub fn embedder(&self) -> Arc<dyn Embedder> {
+        match &self.source {
+            Source::Here(_, space) => Arc::clone(&space.embedder),
+            Source::Elsewhere(engine, _) => engine.embedder(),
+        }
+    }
+
+    /// Vector probes are answered by the better model, not by the built-in one.
+    pub fn has_better_model(&self) -> bool {
+        matches!(&self.source, Source::Here(view, space) if !Arc::ptr_eq(space, &view.plain))
     }
 
     /// Runs one probe within a scope. `deadline` is checked where a probe can take long.
@@ -114,7 +156,7 @@ impl Snapshot {
             return Err(RetrievalError::BadProbe("the name is empty; give at least one character".to_owned()));
         }
         match &self.source {
-            Source::Here(view) => view.probe(probe, scope, deadline),
+            Source::Here(view, space) => view.probe(space, probe, scope, deadline),
             Source::Elsewhere(engine, _) => engine.probe(probe, scope, deadline),
         }
     }
@@ -122,7 +164,7 @@ impl Snapshot {
     /// None for each chunk that this view does not hold.
     pub fn chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<ChunkInfo>>, IndexError> {
         match &self.source {
-            Source::Here(view) => Ok(ids.iter().map(|id| view.catalogue.chunk_info(*id)).collect()),
+            Source::Here(view, _) => Ok(ids.iter().map(|id| view.catalogue.chunk_info(*id)).collect()),
             Source::Elsewhere(engine, _) => engine.chunks(ids),
         }
     }
@@ -130,7 +172,7 @@ impl Snapshot {
     /// The whole content of a document version, if live in this view.
     pub fn content(&self, sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
         match &self.source {
-            Source::Here(view) => view.content(sequence),
+            Source::Here(view, _) => view.content(sequence),
             Source::Elsewhere(engine, _) => Ok(engine.contents(&[sequence])?.remove(&sequence)),
         }
     }
@@ -138,7 +180,7 @@ impl Snapshot {
     /// As `content`, of those versions that are live, in one go.
     pub fn contents(&self, sequences: &[u64]) -> Result<HashMap<u64, Arc<str>>, IndexError> {
         match &self.source {
-            Source::Here(view) => {
+            Source::Here(view, _) => {
                 let read = |sequence: &u64| Ok(view.content(*sequence)?.map(|content| (*sequence, content)));
                 sequences.iter().filter_map(|sequence| read(sequence).transpose()).collect()
             }
@@ -149,7 +191,7 @@ impl Snapshot {
     /// Row by row, `dimension` numbers each, unit length; zeros where a chunk has no embedding.
     pub fn embeddings(&self, ids: &[ChunkId]) -> Result<(u32, Vec<f32>), IndexError> {
         match &self.source {
-            Source::Here(view) => Ok(view.embeddings(ids)),
+            Source::Here(_, space) => Ok(space.embeddings(ids)),
             Source::Elsewhere(engine, _) => {
                 let (dimension, found) = (engine.stats().dimension as usize, engine.embeddings(ids)?);
                 let mut rows = vec![0.0; ids.len() * dimension];
@@ -171,20 +213,29 @@ impl Snapshot {
     /// Live documents, in no order.
     pub fn documents(&self) -> Result<Vec<Arc<DocumentInfo>>, IndexError> {
         match &self.source {
-            Source::Here(view) => Ok(view.catalogue.entries().map(|entry| Arc::clone(&entry.info)).collect()),
+            Source::Here(view, _) => Ok(view.catalogue.entries().map(|entry| Arc::clone(&entry.info)).collect()),
             Source::Elsewhere(engine, _) => engine.documents(),
         }
     }
 }
 
 impl View {
-    fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+    fn stats_with(&self, answering: &Arc<Space>) -> IndexStats {
+        let is_plain = Arc::ptr_eq(answering, &self.plain);
+        let plain = ModelStats { embedded: self.chunks(), answers: is_plain, ..ModelStats::of(&*self.plain.embedder) };
+        let better = self.filling.as_ref().map(|filling| filling.stats(!is_plain));
+        IndexStats {
+            vectors: answering.catalogue.vectors(),
+            dimension: answering.embedder.dimension() as u32,
+            models: [plain].into_iter().chain(better).collect(),
+            ..self.stats.clone()
+        }
+    }
+
+    fn probe(&self, space: &Space, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
         match probe {
             Probe::Text(probe) => self.text.probe(&self.catalogue, probe, scope),
-            Probe::Vector(probe) => {
-                let query = self.embedder.embed(&probe.text);
-                self.vectors.probe(&self.catalogue, &query, probe.limit, probe.min_similarity, scope)
-            }
+            Probe::Vector(probe) => space.probe(probe, scope),
             Probe::Pattern(probe) => {
                 let order = self.order.get_or_init(|| PathOrder::of(&self.catalogue));
                 self.patterns.probe(&self.catalogue, order, probe, scope, deadline)
@@ -193,21 +244,10 @@ impl View {
         }
     }
 
-    fn content(&self, sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
+    pub(super) fn content(&self, sequence: u64) -> Result<Option<Arc<str>>, IndexError> {
         match self.catalogue.get(sequence) {
             Some(_) => self.patterns.content(sequence),
             None => Ok(None),
         }
-    }
-
-    fn embeddings(&self, ids: &[ChunkId]) -> (u32, Vec<f32>) {
-        let dimension = self.embedder.dimension();
-        let mut rows = vec![0.0; ids.len() * dimension];
-        for (row, id) in rows.chunks_exact_mut(dimension).zip(ids) {
-            if let Some((entry, ordinal)) = self.catalogue.chunk(*id) {
-                entry.embeddings.decode_into(ordinal, row);
-            }
-        }
-        (dimension as u32, rows)
     }
 }

@@ -53,6 +53,12 @@ impl Embeddings {
         Some((self.codes.get(ordinal * self.dimension..(ordinal + 1) * self.dimension)?, scale))
     }
 
+    /// Codes and scale of the chunk that was taken in last.
+    pub(crate) fn last(&self) -> (&[i8], f32) {
+        let from = self.codes.len().saturating_sub(self.dimension);
+        (&self.codes[from..], self.scales.last().copied().unwrap_or(0.0))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.scales.len()
     }

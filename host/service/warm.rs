@@ -26,8 +26,8 @@ const QUIET: Duration = Duration::from_millis(500);
 const REST: u32 = 3;
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
-/// Registry, index, returns of the shared tier.
-type Serving = (u64, u64, u64);
+/// Registry, index, returns of the shared tier, whether the better model answers.
+type Serving = (u64, u64, u64, bool);
 
 /// What warming did since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,7 +160,9 @@ impl Service {
     /// What answers are made of, and how often the shared tier came back, as numbers that change with it.
     fn serving(&self) -> Serving {
         let inner = &self.inner;
-        (inner.runtime.registry().generation, inner.index.snapshot().generation(), inner.cache.returns())
+        let snapshot = inner.index.snapshot();
+        let registry = inner.runtime.registry().generation;
+        (registry, snapshot.generation(), inner.cache.returns(), snapshot.has_better_model())
     }
 
     /// Waits until changes have come to rest.

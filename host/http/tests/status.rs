@@ -19,6 +19,11 @@ async fn status_pages_have_the_fields_of_the_earlier_api_and_true_figures() {
     assert_eq!((&stats["total_files_indexed"], &stats["total_chunks"]), (&json!(1250), &json!(5000)));
     assert_eq!((&stats["index_size_mb"], &stats["search_count"]), (&json!(3.0), &json!(5)));
     assert_eq!((&stats["cache_hit_rate"], &stats["last_indexed"]), (&json!(80.0), &json!("2026-01-01T00:00:00Z")));
+    assert_eq!(
+        stats["embedding_models"],
+        json!([{"name": "fine", "digest": "0f", "dimension": 384, "answers": false, "coverage": 75.0, "backlog": 1250,
+                "error": null}])
+    );
 
     let health = server.get("/api/search/health").await.json();
     assert_eq!((&health["status"], &health["indexed_files"]), (&json!("healthy"), &json!("1250")));

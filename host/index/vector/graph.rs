@@ -59,11 +59,7 @@ impl Graph {
         if let Some(loaded) = load(folder, dimension, threads) {
             state = loaded;
         }
-        let pending: HashMap<u64, Arc<Entry>> = catalogue
-            .entries()
-            .filter(|entry| !state.covered.contains(&entry.info.sequence))
-            .map(|entry| (entry.info.sequence, Arc::clone(entry)))
-            .collect();
+        let pending = state.lacks(catalogue);
         let permits = bounded(threads);
         for _ in 0..threads {
             permits.0.try_send(()).map_err(|error| error.to_string())?;
@@ -92,6 +88,16 @@ impl Graph {
         }
         self.pending_vectors.store(vectors(pending.values()), Ordering::Relaxed);
         drop(pending);
+        *self.latest.lock() = catalogue.clone();
+    }
+
+    /// As `update`, where what was added and removed is not known.
+    pub(crate) fn follow(&self, catalogue: &Catalogue) {
+        let state = self.state.read();
+        let mut pending = self.pending.lock();
+        *pending = state.lacks(catalogue);
+        self.pending_vectors.store(vectors(pending.values()), Ordering::Relaxed);
+        drop((pending, state));
         *self.latest.lock() = catalogue.clone();
     }
 
@@ -188,6 +194,12 @@ fn vectors<'entries>(entries: impl Iterator<Item = &'entries Arc<Entry>>) -> u64
 }
 
 impl State {
+    /// What is in the catalogue but not in the graph.
+    fn lacks(&self, catalogue: &Catalogue) -> HashMap<u64, Arc<Entry>> {
+        let entries = catalogue.entries().filter(|entry| !self.covered.contains(&entry.info.sequence));
+        entries.map(|entry| (entry.info.sequence, Arc::clone(entry))).collect()
+    }
+
     fn add(&mut self, batch: &[Arc<Entry>], count: usize, threads: usize) -> Result<(), String> {
         let needed = self.index.size() + count;
         if needed > self.index.capacity() {

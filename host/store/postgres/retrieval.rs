@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 use super::PostgresStore;
 use super::monitor::Monitor;
 use crate::index::remote::{Analysis, Engine};
-use crate::index::{ChunkInfo, DocumentInfo, IndexError, IndexStats};
+use crate::index::{ChunkInfo, DocumentInfo, Embedder, IndexError, IndexStats, ModelStats};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 use schema::Extensions;
 use state::State;
@@ -185,6 +185,7 @@ impl Engine for Retrieval {
 
     fn stats(&self) -> IndexStats {
         let state = self.state.load();
+        let model = ModelStats { embedded: state.chunks, answers: true, ..ModelStats::of(&*self.embedder()) };
         IndexStats {
             documents: state.documents,
             chunks: state.chunks,
@@ -193,7 +194,12 @@ impl Engine for Retrieval {
             generation: state.applied,
             vectors: state.vectors,
             dimension: self.analysis.dimension() as u32,
+            models: vec![model],
         }
+    }
+
+    fn embedder(&self) -> Arc<dyn Embedder> {
+        self.analysis.embedder()
     }
 
     fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
