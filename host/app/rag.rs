@@ -36,6 +36,13 @@ impl Models {
     }
 }
 
+impl App {
+    /// The model that answers searches by meaning now.
+    fn active(&self) -> TextEmbedder {
+        TextEmbedder::of(self.index.snapshot().embedder())
+    }
+}
+
 impl Rag for App {
     fn passages(&self, request: PassagesRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         self.service.passages(request).boxed()
@@ -53,17 +60,24 @@ impl Rag for App {
             dimension: None,
             is_built_in: false,
         });
-        std::iter::once(built_in).chain(elsewhere).collect()
+        let active = self.active();
+        let better = (active.name() != TextEmbedder::MODEL).then(|| EmbeddingModel {
+            id: active.name().to_owned(),
+            dimension: Some(active.dimension() as u32),
+            is_built_in: false,
+        });
+        std::iter::once(built_in).chain(better).chain(elsewhere).collect()
     }
 
     fn embed(&self, model: &str, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Vec<f32>>, EmbedError>> {
-        let elsewhere = self.models.embeddings.clone().filter(|_| model != TextEmbedder::MODEL);
+        let active = self.active();
+        let here = if model == active.name() { active } else { self.models.embedder.clone() };
+        let elsewhere = self.models.embeddings.clone().filter(|_| model != here.name());
         async move {
             if let Some(elsewhere) = elsewhere {
                 return Ok(elsewhere.embed(texts).await?);
             }
-            let embedder = self.models.embedder.clone();
-            let embedding = tokio::task::spawn_blocking(move || embedder.embed(&texts));
+            let embedding = tokio::task::spawn_blocking(move || here.embed(&texts));
             embedding.await.map_err(|error| EmbedError::Internal(error.to_string()))
         }
         .boxed()
@@ -99,6 +113,7 @@ impl Rag for App {
     fn config(&self) -> RagConfig {
         let RagSettings { strategy, ranker, top_k, max_tokens, neighbours, answer_tokens } =
             self.models.settings.clone();
+        let active = self.active();
         RagConfig {
             strategy,
             ranker,
@@ -106,8 +121,8 @@ impl Rag for App {
             max_tokens,
             neighbours,
             answer_tokens,
-            embedding_model: TextEmbedder::MODEL.to_owned(),
-            embedding_dimension: self.models.embedder.dimension() as u32,
+            embedding_model: active.name().to_owned(),
+            embedding_dimension: active.dimension() as u32,
             answer_model: self.models.generator.as_ref().map(|generator| generator.model().to_owned()),
         }
     }
