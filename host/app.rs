@@ -181,14 +181,14 @@ impl App {
             None => None,
         };
         let closing = CancellationToken::new();
-        let suggest = suggest::start(&settings.suggest, &index, &cache, &closing)?;
+        let suggest = suggest::start(&settings.suggest, &index, &cache, usage.learning().log, &closing)?;
         tokio::spawn(service.clone().keep_warm(closing.clone()));
         tokio::spawn(keyring.clone().follow(closing.clone()));
         usage.recorder().map(|recorder| tokio::spawn(recorder.run(closing.clone())));
         Ok(Arc::new(Self {
             service,
             agents,
-            models: rag::Models::new(settings.rag.clone(), None, None)?,
+            models: rag::Models::new(settings.rag.clone(), upstreams.generator(), upstreams.embeddings())?,
             runtime,
             ingest,
             index,

@@ -12,6 +12,9 @@ pub use recorder::{Recorder, UsagePolicy};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// See `QueryLog::version`.
+pub const FORGETTING: u64 = 1 << 32;
+
 /// Remembers queries, in the background and without making anyone wait.
 pub trait QueryLog: Send + Sync + 'static {
     /// A query was answered with so many hits. Those that found nothing are not remembered.
@@ -23,7 +26,8 @@ pub trait QueryLog: Send + Sync + 'static {
     /// The queries that were asked most, each with its weight: how often, halved with age. Best first.
     fn frequent(&self, limit: usize) -> Vec<(String, f32)>;
 
-    /// Grows whenever `frequent` may answer otherwise.
+    /// Grows whenever `frequent` may answer otherwise, and beyond a multiple of `FORGETTING` when something is to be
+    /// forgotten.
     fn version(&self) -> u64;
 }
 

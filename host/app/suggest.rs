@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::config::SuggestSettings;
 use crate::index::Searched;
 use crate::suggest::{Suggest, SuggestError, SuggestOptions};
-use crate::usage::Forgetful;
+use crate::usage::QueryLog;
 
 /// Every query changes the history; answers in the cache shall live longer than from one to the next.
 const REFRESH_HISTORY: Duration = Duration::from_secs(300);
@@ -19,6 +19,7 @@ pub(super) fn start(
     settings: &SuggestSettings,
     index: &Searched,
     cache: &Cache,
+    log: Arc<dyn QueryLog>,
     closing: &CancellationToken,
 ) -> Result<Option<Arc<Suggest>>, SuggestError> {
     if !settings.enabled {
@@ -30,7 +31,7 @@ pub(super) fn start(
         refresh: Duration::from_secs(settings.refresh_seconds),
         refresh_history: REFRESH_HISTORY,
     };
-    let suggest = Arc::new(Suggest::new(index.clone(), Arc::new(Forgetful), cache.clone(), options)?);
+    let suggest = Arc::new(Suggest::new(index.clone(), log, cache.clone(), options)?);
     tokio::spawn(suggest.clone().renew(closing.clone()));
     Ok(Some(suggest))
 }

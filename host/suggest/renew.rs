@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::dictionary::{Dictionary, Kind, Term};
 use super::harvest::{harvest, weight};
 use super::{Dictionaries, Suggest, SuggestError};
+use crate::usage::FORGETTING;
 
 /// Between looks at the index and the history.
 const LOOK: Duration = Duration::from_millis(200);
@@ -56,7 +57,11 @@ impl Suggest {
                 rest_until = Instant::now() + (now.elapsed() * REST).max(self.options.refresh);
             }
             let version = self.log.version();
-            let rested = |(known, at): (u64, Instant)| known != version && at.elapsed() >= self.options.refresh_history;
+            let rested = |(known, at): (u64, Instant)| {
+                // What is to be forgotten is not shown for a while longer.
+                let forgotten = known / FORGETTING != version / FORGETTING;
+                forgotten || known != version && at.elapsed() >= self.options.refresh_history
+            };
             if history.is_none_or(rested) {
                 match self.renew_history().await {
                     Ok(()) => {}

@@ -19,6 +19,10 @@ impl QueryLog for Written {
         self.0.lock().push((text.to_owned(), 1.0));
     }
 
+    fn again(&self, text: &str) {
+        self.asked(text, 1);
+    }
+
     fn frequent(&self, limit: usize) -> Vec<(String, f32)> {
         self.0.lock().iter().take(limit).cloned().collect()
     }

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::counts::Counts;
-use super::{Affinity, Choices, QueryLog};
+use super::{Affinity, Choices, FORGETTING, QueryLog};
 use crate::store::{ForgetUsage, StoreError, UsageRow, UsageStore};
 
 /// Between two writes of what was asked.
@@ -129,7 +129,7 @@ impl Recorder {
             gone += self.store.forget_usage(&which).await?;
         }
         *self.counts.write() = Counts::of(self.store.usage(self.policy.rows).await?);
-        self.version.fetch_add(1, Ordering::Relaxed);
+        self.version.fetch_add(FORGETTING, Ordering::Relaxed);
         Ok(gone)
     }
 
