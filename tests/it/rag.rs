@@ -37,7 +37,7 @@ async fn ask(server: &Local, request: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_citation_leads_to_the_lines_that_it_names() {
     let (tree, server) = served().await;
-    let answer = ask(&server, json!({"q": "how are chameleons fed", "top_k": 3})).await;
+    let answer = ask(&server, json!({"q": "how are chameleons fed", "top_k": 3, "temporal_weight": 0})).await;
     let passages = answer["passages"].as_array().unwrap();
     assert!(!passages.is_empty());
     let mut expected = String::new();
