@@ -30,7 +30,7 @@ impl Drop for Promised {
 }
 
 impl Names {
-    /// None: somebody has it, had it, or is about to.
+    /// None: somebody has it, had it and is remembered, or is about to.
     pub(super) fn promise(&self, state: &RwLock<State>, name: &str) -> Option<Promised> {
         // In this order: who gives a name up has made it the state's before.
         let mut promised = self.promised.lock();

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::directory::Directory;
+use super::patience::next_pause;
 use super::profile::{self, Spirits};
 use crate::ecs::World;
 use crate::ecs::view::{AgentDetail, AgentView, EventView, WorldError};
@@ -26,10 +27,6 @@ const BATCH: Duration = Duration::from_millis(250);
 const PAGE: usize = 2000;
 /// Pages between two commits of a comparison: each makes a segment of the text index.
 const PAGES_A_COMMIT: usize = 8;
-/// After the world was away, or the index failed for the first time.
-const RETRY: Duration = Duration::from_secs(1);
-/// After the index failed again and again: each try compares all agents with it.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Between two looks at what ticks do not tell, at least: who died, and whose traits drifted. Each takes one
 /// page, so that a large world costs no more than a small one; it only comes round later.
 const REVIEW: Duration = Duration::from_secs(5);
@@ -50,15 +47,6 @@ enum FollowError {
 /// The world can be read: it is no half of one, and it is here.
 pub(super) fn serves(world: &dyn World) -> bool {
     matches!(world.status().status.as_str(), "running" | "paused")
-}
-
-/// How long to wait after following ended: for the world a moment, for an index that is `broken` each time twice as
-/// long, unless it went well for as long as one would wait at most.
-fn next_pause(last: Duration, broken: bool, went_well: Duration) -> Duration {
-    match broken && went_well < LONGEST_RETRY {
-        true => (last * 2).clamp(RETRY, LONGEST_RETRY),
-        false => RETRY,
-    }
 }
 
 /// What a batch of events asks for.
@@ -405,23 +393,5 @@ impl Events {
             _ => {}
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_index_that_fails_again_is_tried_less_often() {
-        let (short, long) = (Duration::from_secs(5), Duration::from_secs(60));
-        let mut pause = Duration::ZERO;
-        let pauses = [true; 9].map(|broken| {
-            pause = next_pause(pause, broken, short);
-            pause.as_secs()
-        });
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(next_pause(pause, true, long), RETRY);
-        assert_eq!(next_pause(pause, false, short), RETRY);
     }
 }

@@ -11,8 +11,8 @@ fn aged(id: String, at: usize, age: f32) -> NewAgent {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_world_that_forgot_is_made_again() {
-    // A tick is a tenth of a year: who is 99.95 years old dies in the first one.
-    let options = Options { seconds_per_year: 10.0, max_agents: 20_000, ..options() };
+    // A tick of an hour is a tenth of a year: who is 99.95 years old dies in the first one.
+    let options = Options { seconds_per_year: 36_000.0, max_agents: 20_000, ..options() };
     let ecs = world(Arc::new(MemoryStore::default()), source(), options).await;
     for batch in 0..25 {
         let old = (batch * 500..batch * 500 + 500).map(|at| aged(format!("old-{at}"), at, 99.95));
