@@ -1,10 +1,12 @@
 //! The world of agents under load: a server with many agents whose clock runs, and clients that ask by the mix of
 //! a load test (status 3, create 2, list 2, interact 1). Open loop: requests come at their time whether or not
 //! earlier ones were answered, and latency counts from the moment at which a request was due. For each agent that
-//! is created one is retired, so that the population, and with it memory, should stay as it is.
+//! is created one is retired, so that the population, and with it memory, should stay as it is. What agents remember
+//! of each other fills up in the first hour of a world, whoever asks; `--warm` lets as much time pass beforehand as
+//! that takes, ten times as fast.
 //!
 //! ```text
-//! cargo bench --bench ecs -- [--agents 100000] [--rate 2000] [--seconds 600]
+//! cargo bench --bench ecs -- [--agents 100000] [--rate 2000] [--seconds 600] [--warm 400]
 //! ```
 //!
 //! The server is a process of its own on the same machine; clients share its cores. Before the load: how long it
@@ -36,6 +38,9 @@ struct Arguments {
     rate: f64,
     #[arg(long, default_value_t = 600.0)]
     seconds: f64,
+    /// Ticks of ten world seconds each that pass before the load.
+    #[arg(long, default_value_t = 400)]
+    warm: u64,
     /// Connections; an idle one takes the next request that is due.
     #[arg(long, default_value_t = 64)]
     connections: usize,
@@ -50,6 +55,9 @@ struct Arguments {
 /// The load test's tasks by weight, in an order that repeats.
 const MIX: [Task; 8] =
     [Task::Status, Task::Create, Task::List, Task::Status, Task::Interact, Task::Create, Task::List, Task::Status];
+
+/// Ticks of one request.
+const WARM_STEP: u64 = 20;
 
 const SPIRITS: [&str; 5] = ["fox", "wolf", "otter", "eagle", "lion"];
 
@@ -72,7 +80,7 @@ struct Seen {
 fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::parse();
     if arguments.quick || !arguments.bench {
-        arguments = Arguments { agents: 200, rate: 50.0, seconds: 2.0, connections: 4, ..arguments };
+        arguments = Arguments { agents: 200, rate: 50.0, seconds: 2.0, warm: 2, connections: 4, ..arguments };
     }
     common::runtime()?.block_on(run(&arguments))
 }
@@ -82,6 +90,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let empty = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let host = Host::start(empty.path(), &[]).await?;
     populate(&host, arguments.agents).await?;
+    warm(&host, arguments.warm).await?;
     mates(&host).await?;
     tokio::time::sleep(Duration::from_secs(if arguments.seconds > 10.0 { 10 } else { 0 })).await;
 
@@ -145,6 +154,32 @@ fn born(id: &str, number: usize) -> Value {
     json!({ "agent_id": id, "spirit": spirit, "age": 20.0 + (number % 40) as f32, "x": spread(7919), "y": spread(104_729) })
 }
 
+/// Lets time pass until agents know as many others, and remember as much, as they ever will.
+async fn warm(host: &Host, ticks: u64) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let clock = async |change: Value| -> anyhow::Result<()> {
+        let (status, answer) = host.post("/api/ecs/clock", &change).await?;
+        ensure!(status == 200, "the clock was answered with {status}: {answer}");
+        Ok(())
+    };
+    clock(json!({ "acceleration": 10.0, "paused": true })).await?;
+    for done in (0..ticks).step_by(WARM_STEP as usize) {
+        let step = json!({ "ticks": WARM_STEP.min(ticks - done) });
+        let (status, answer) = host.post("/api/ecs/clock/step", &step).await?;
+        ensure!(status == 200, "a step was answered with {status}: {answer}");
+    }
+    clock(json!({ "acceleration": 1.0, "paused": false })).await?;
+    let (_, status) = host.get("/api/ecs/status").await?;
+    let (resident, _) = host.use_of_machine();
+    println!(
+        "\n{ticks} ticks of ten seconds in {} s; resident {} MB; {} bytes an agent",
+        short(began.elapsed().as_secs_f64()),
+        short(resident),
+        status["bytes_per_agent"],
+    );
+    Ok(())
+}
+
 async fn mates(host: &Host) -> anyhow::Result<()> {
     let mut took = Vec::new();
     for number in 0..20 {
@@ -165,7 +200,9 @@ async fn mates(host: &Host) -> anyhow::Result<()> {
 /// What the server takes of the machine, at even intervals.
 async fn watch(host: &Host, seconds: f64) {
     const LOOKS: u32 = 10;
-    head("The server meanwhile", &["after, s", "resident, MB", "processor, s", "agents", "last tick, ms", "data, MB"]);
+    let columns = ["after, s", "resident, MB", "processor, s", "agents", "last tick, ms", "data, MB"];
+    let parts = ["world, MB", "interactions", "relationships", "memories", "departed", "tables"];
+    head("The server meanwhile", &[&columns[..], &parts].concat());
     let began = Instant::now();
     for look in 0..=LOOKS {
         let due = Duration::from_secs_f64(seconds * f64::from(look) / f64::from(LOOKS));
@@ -175,7 +212,25 @@ async fn watch(host: &Host, seconds: f64) {
         let last = status["last_tick_ms"].as_f64().unwrap_or(f64::NAN);
         let data = host.data_bytes() as f64 / 1e6;
         let cells = [began.elapsed().as_secs_f64(), resident, computed].map(short);
-        row(&[&cells[0], &cells[1], &cells[2], &status["agent_count"], &short(last), &short(data)]);
+        let part = |name: &str| short(status["footprint"][name].as_f64().unwrap_or(f64::NAN) / 1e6);
+        let world = status["footprint"].as_object().map(|parts| parts.values().filter_map(Value::as_f64).sum::<f64>());
+        let world = short(world.unwrap_or(f64::NAN) / 1e6);
+        let [met, known, kept, gone, tables] =
+            ["interactions", "relationships", "memories", "departed", "tables"].map(part);
+        row(&[
+            &cells[0],
+            &cells[1],
+            &cells[2],
+            &status["agent_count"],
+            &short(last),
+            &short(data),
+            &world,
+            &met,
+            &known,
+            &kept,
+            &gone,
+            &tables,
+        ]);
     }
 }
 

@@ -28,6 +28,8 @@ mod locks;
 mod metronome;
 /// What agents are called.
 mod names;
+/// Agents by number.
+mod numbers;
 /// Questions about two agents that the rules answer.
 mod pairs;
 /// What can be read off it.

@@ -6,6 +6,8 @@
 mod directory;
 /// From the world to the index.
 mod follow;
+/// When it is tried again.
+mod patience;
 /// An agent in words.
 mod profile;
 

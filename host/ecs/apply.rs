@@ -1,6 +1,8 @@
 //! What events do to the state. Every event is checked as a whole before anything of it is done, whoever
 //! wrote it: one that cannot have happened leaves the state as it was. Knows no rules and no store.
 
+/// Who is not remembered any more.
+mod forget;
 /// What meetings leave behind.
 mod meeting;
 
@@ -10,6 +12,7 @@ use super::component::*;
 use super::event::{Birth, Event, Recorded};
 use super::state::{ApplyError, Body, Departed, Meeting, Ruling, State, stage};
 use crate::rules::TraitNames;
+pub(super) use forget::Remembrance;
 use meeting::{IMPORTANCE, keep};
 pub(super) use meeting::{KEPT_MEMORIES, evict};
 
@@ -77,15 +80,16 @@ impl State {
                 let entities = [self.living(*sender)?, self.living(*receiver)?];
                 different(*sender, *receiver)?;
                 let past = PastInteraction {
-                    id: (recorded.sequence, 0),
+                    event: recorded.sequence,
+                    place: 0,
                     sender: *sender,
                     receiver: *receiver,
                     kind: *kind,
                     outcome: None,
                     impact: 0.0,
                     energy: self.part::<Interactions>(*sender).map_or(0.0, |own| own.energy),
-                    tick: self.clock.tick,
-                    message: Some(message.as_str().into()),
+                    tick: Moment::at(self.clock.tick),
+                    message: Some(Box::new(Message(message.as_str().into()))),
                 };
                 for entity in entities {
                     if let Ok(own) = self.agents.query_one_mut::<&mut Interactions>(entity) {
@@ -227,14 +231,16 @@ impl State {
                 crowds.add(birth.number, &birth.spirit, birth.generation, &birth.traits);
             }
             let entity = self.agents.spawn(body);
-            self.entities.push(Some(entity));
+            self.entities.insert(birth.number, entity);
+            self.known.insert(birth.number, ());
+            self.given = birth.number.0;
             self.ids.insert(birth.id.as_str().into(), birth.number);
             self.names.insert(birth.name.as_str().into());
         }
     }
 
-    /// An agent leaves: it died of itself or was retired. Its lineage stays, and what others keep of it;
-    /// groups lose it, and end when it led them or one member is left. Nothing happens to one that is gone.
+    /// An agent leaves: it died of itself or was retired. Its lineage stays, and what others keep of it,
+    /// until it is forgotten; groups lose it, and end when it led them or one member is left. Nothing happens to one that is gone.
     pub(super) fn depart(&mut self, number: AgentNumber, died: bool) {
         let Some(entity) = self.entity(number) else { return };
         let Ok((agent, lineage, social)) = self.agents.query_one_mut::<(&Agent, &mut Lineage, &mut Social)>(entity)
@@ -261,13 +267,12 @@ impl State {
         }
         // The last in order takes its place: all hosts that saw the same events have the same order.
         let _ = self.agents.despawn(entity);
-        if let Some(slot) = self.entities.get_mut(number.0 as usize - 1) {
-            *slot = None;
-        }
+        self.entities.remove(number);
         if let Some(crowds) = self.crowds.get_mut() {
             crowds.remove(number);
         }
         self.departed.insert(number, departed);
+        self.forget_some();
         *self.counted.get_mut() = None;
     }
 

@@ -69,9 +69,10 @@ fn between(seed: u64, least: f32, most: f32) -> f32 {
 impl Running {
     /// Counts those who live and those about to be born, whose names are promised already.
     fn check_room(&self) -> Result<(), WorldError> {
-        let (there, most) =
-            (self.with(|state| state.agents.len()) as usize + self.names.promised(), self.options.max_agents);
-        match there > most as usize {
+        let most = self.options.max_agents;
+        let about = self.with(|state| state.agents.len()) as usize + self.names.promised();
+        // The sum counts those twice who have just been born; only where it says no does it matter.
+        match about > most as usize && self.names.population(&self.book.state) > most as usize {
             true => Err(WorldError::Conflict(format!("the world is full: it holds {most} agents (ecs.max_agents)"))),
             false => Ok(()),
         }

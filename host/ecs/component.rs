@@ -22,6 +22,22 @@ pub struct Agent {
     pub born: u64,
 }
 
+/// The tick at which something happened, in half the room: what is kept by the dozen for every agent. The last one
+/// stands for all that come after it, in 136 years of a tick a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(u32);
+
+impl Moment {
+    pub fn at(tick: u64) -> Self {
+        Self(u32::try_from(tick).unwrap_or(u32::MAX))
+    }
+
+    pub fn tick(self) -> u64 {
+        self.0.into()
+    }
+}
+
 /// In the order of the world's `TraitNames`, each 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Traits {
@@ -81,8 +97,10 @@ pub struct Interactions {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PastInteraction {
-    /// Sequence of the event, and its place within it: unique in the world.
-    pub id: (u64, u32),
+    /// Sequence of the event.
+    pub event: u64,
+    /// Within the event; both are unique in the world.
+    pub place: u16,
     pub sender: AgentNumber,
     pub receiver: AgentNumber,
     pub kind: InteractionKind,
@@ -91,9 +109,14 @@ pub struct PastInteraction {
     pub impact: f32,
     /// Energy of the sender afterwards.
     pub energy: f32,
-    pub tick: u64,
-    pub message: Option<Box<str>>,
+    pub tick: Moment,
+    /// Behind one pointer more, for most have none.
+    pub message: Option<Box<Message>>,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Message(pub Box<str>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relationship {
@@ -102,7 +125,7 @@ pub struct Relationship {
     pub count: u32,
     pub positive: u32,
     pub negative: u32,
-    pub last_tick: u64,
+    pub last_tick: Moment,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -129,8 +152,8 @@ pub struct Remembered {
     pub decay_rate: f32,
     pub accesses: u32,
     pub consolidated: bool,
-    pub created_tick: u64,
-    pub accessed_tick: u64,
+    pub created_tick: Moment,
+    pub accessed_tick: Moment,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,13 +8,12 @@
 use std::sync::Arc;
 
 use super::component::{Agent, AgentNumber, Traits};
+use super::numbers::ByNumber;
 use crate::rules::Crowd;
 
 /// Agents of one part, and of one call: with 44 traits 700 KB, which stay in a processor's cache all the way into
 /// the guest.
 const PART: usize = 4096;
-/// In the place of an agent that is not here.
-const GONE: u32 = u32::MAX;
 
 /// One part: a row of `crowd` an agent.
 #[derive(Clone, Default)]
@@ -27,8 +26,8 @@ pub(super) struct Part {
 #[derive(Default)]
 pub(super) struct Crowds {
     parts: Vec<Arc<Part>>,
-    /// Rows over all parts, by number - 1.
-    rows: Vec<u32>,
+    /// Rows over all parts.
+    rows: ByNumber<u32>,
     /// Traits of a row.
     width: usize,
 }
@@ -50,16 +49,12 @@ impl Crowds {
 
     /// A living agent that was not here.
     pub(super) fn add(&mut self, number: AgentNumber, spirit: &str, generation: u32, traits: &[f32]) {
-        let Some(place) = (number.0 as usize).checked_sub(1) else { return };
         if self.parts.last().is_none_or(|part| part.numbers.len() == PART) {
             self.parts.push(Arc::default());
         }
         let at = self.parts.len() - 1;
         let Some(part) = self.parts.last_mut().map(Arc::make_mut) else { return };
-        if self.rows.len() <= place {
-            self.rows.resize(place + 1, GONE);
-        }
-        self.rows[place] = (at * PART + part.numbers.len()) as u32;
+        self.rows.insert(number, (at * PART + part.numbers.len()) as u32);
         part.numbers.push(number);
         let crowd = &mut part.crowd;
         crowd.count += 1;
@@ -83,11 +78,11 @@ impl Crowds {
         if last.numbers.is_empty() {
             self.parts.pop();
         }
-        self.rows[number.0 as usize - 1] = GONE;
+        self.rows.remove(number);
         if moved == number {
             return;
         }
-        self.rows[moved.0 as usize - 1] = (at * PART + row) as u32;
+        self.rows.insert(moved, (at * PART + row) as u32);
         let Some(part) = self.parts.get_mut(at).map(Arc::make_mut) else { return };
         part.numbers[row] = moved;
         part.crowd.spirit_of[row] = spirit_of(&mut part.crowd.spirits, &name);
@@ -112,13 +107,13 @@ impl Crowds {
             let words = part.numbers.capacity() + part.crowd.traits.capacity() + part.crowd.spirit_of.capacity();
             (words + part.crowd.generations.capacity()) * size_of::<u32>()
         };
-        self.parts.iter().map(part).sum::<usize>() + self.rows.capacity() * size_of::<u32>()
+        self.parts.iter().map(part).sum::<usize>() + self.rows.bytes()
     }
 
     /// Part and row within it.
     fn place(&self, number: AgentNumber) -> Option<(usize, usize)> {
-        let row = *self.rows.get((number.0 as usize).checked_sub(1)?)?;
-        (row != GONE).then_some((row as usize / PART, row as usize % PART))
+        let row = self.rows.get(number)? as usize;
+        Some((row / PART, row % PART))
     }
 }
 

@@ -114,6 +114,10 @@ fn not_here<T>() -> Result<T, WorldError> {
 
 #[async_trait]
 impl World for FakeWorld {
+    fn available(&self) -> Result<(), WorldError> {
+        if *self.status.lock() == "elsewhere" { not_here() } else { Ok(()) }
+    }
+
     fn status(&self) -> WorldStatus {
         let (status, agent_count) = (self.status.lock().clone(), self.agents.lock().len() as u64);
         WorldStatus { status, agent_count, sequence: *self.sequence.lock(), ..WorldStatus::default() }

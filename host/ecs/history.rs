@@ -1,6 +1,7 @@
 //! The world's past: snapshots, going back to one, events again, the rules that decided, and whether the past
 //! explains the present.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -44,8 +45,7 @@ impl Running {
             let encoded = state.encode();
             let (sequence, tick, agents) = (state.sequence(), state.clock.tick, u64::from(state.agents.len()));
             drop(state);
-            let digest = *blake3::hash(&encoded).as_bytes();
-            let body = zstd::encode_all(encoded.as_slice(), 1)?;
+            let (digest, body) = pack(encoded)?;
             let size = body.len() as u64;
             let info = SnapshotInfo { id: 0, sequence, tick, at: record::now(), name, agents, digest, size };
             Ok::<_, std::io::Error>((info, body))
@@ -130,6 +130,17 @@ impl Running {
             took_ms: begun.elapsed().as_secs_f64() * 1000.0,
         })
     }
+}
+
+/// Digest of the pieces, and all of them compressed. Each goes as soon as it is taken in.
+fn pack(pieces: Vec<Box<[u8]>>) -> std::io::Result<([u8; 32], Vec<u8>)> {
+    let mut hasher = blake3::Hasher::new();
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1)?;
+    for piece in pieces {
+        hasher.update(&piece);
+        encoder.write_all(&piece)?;
+    }
+    Ok((*hasher.finalize().as_bytes(), encoder.finish()?))
 }
 
 fn view(info: SnapshotInfo) -> SnapshotView {

@@ -8,8 +8,12 @@ use std::time::Instant;
 use super::event::Event;
 use super::journal::Effect;
 use super::running::Running;
+use super::state::State;
 use super::tick;
 use super::view::WorldError;
+
+/// Events after which a world without ticks is saved: a start replays them in a second or so.
+const IDLE_EVENTS: u64 = 20_000;
 
 impl Running {
     /// Makes it tick until it is dropped. Ticks that come late are counted and not made up for: a world that
@@ -40,22 +44,35 @@ impl Running {
             if self.rules_changed() {
                 self.follow_rules(&self.alone().await).await?;
             }
+            let since =
+                self.with(State::sequence).saturating_sub(self.figures.snapshot_sequence.load(Ordering::Relaxed));
+            if since >= IDLE_EVENTS {
+                self.save_meanwhile();
+            }
             return Ok(());
         }
         self.tick().await?;
         let ticks = self.with(|state| state.clock.tick);
         // A restoration may have set it back.
         let since = ticks.saturating_sub(self.figures.snapshot_tick.load(Ordering::Relaxed));
-        if since >= self.options.snapshot_ticks && !self.figures.saving.swap(true, Ordering::AcqRel) {
-            let running = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = running.save_snapshot(None).await {
-                    tracing::warn!(%error, "the world was not saved; its events are");
-                }
-                running.figures.saving.store(false, Ordering::Release);
-            });
+        if since >= self.options.snapshot_ticks {
+            self.save_meanwhile();
         }
         Ok(())
+    }
+
+    /// An automatic snapshot, unless one is under way.
+    fn save_meanwhile(self: &Arc<Self>) {
+        if self.figures.saving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let running = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = running.save_snapshot(None).await {
+                tracing::warn!(%error, "the world was not saved; its events are");
+            }
+            running.figures.saving.store(false, Ordering::Release);
+        });
     }
 
     /// One tick, now.

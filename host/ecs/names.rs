@@ -1,4 +1,4 @@
-//! Names for new agents: each is one agent's, ever. A name that somebody is about to give is held until it is
+//! Names for new agents: each is one agent's, until the world has forgotten it. A name that somebody is about to give is held until it is
 //! given or given up. Knows no rules and no store.
 
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ impl Drop for Promised {
 }
 
 impl Names {
-    /// None: somebody has it, had it, or is about to.
+    /// None: somebody has it, had it and is remembered, or is about to.
     pub(super) fn promise(&self, state: &RwLock<State>, name: &str) -> Option<Promised> {
         // In this order: who gives a name up has made it the state's before.
         let mut promised = self.promised.lock();
@@ -56,7 +56,14 @@ impl Names {
         })
     }
 
-    /// New agents that are on their way.
+    /// Those who live and those about to be born.
+    pub(super) fn population(&self, state: &RwLock<State>) -> usize {
+        let promised = self.promised.lock();
+        let state = state.read();
+        state.agents.len() as usize + promised.iter().filter(|name| !state.is_named(name)).count()
+    }
+
+    /// New agents that are on their way, or have just been born.
     pub(super) fn promised(&self) -> usize {
         self.promised.lock().len()
     }
@@ -91,6 +98,19 @@ mod tests {
         let numbered = |name: &&str| name.split_once('-').is_some_and(|(_, number)| number.parse::<u64>().is_ok());
         assert!(given[2..].iter().all(numbered), "{given:?}");
         assert!(names.first_free(&state, &[], 7).is_none());
+    }
+
+    #[test]
+    fn one_that_is_born_counts_once() {
+        let state = RwLock::new(crate::ecs::apply::tests::world(2));
+        let names = Names::default();
+        let promised = names.promise(&state, "Name 3").unwrap();
+        assert_eq!(names.population(&state), 3);
+        let births = vec![crate::ecs::apply::tests::birth(3, &[0.5; 3])];
+        crate::ecs::apply::tests::happen(&mut state.write(), crate::ecs::event::Event::Created { births }).unwrap();
+        assert_eq!((names.promised(), names.population(&state)), (1, 3));
+        drop(promised);
+        assert_eq!((names.promised(), names.population(&state)), (0, 3));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 /// Lists of agents, and all of one.
 mod agents;
+/// What the world takes of memory.
+mod footprint;
 /// Lineages, kinship, who may breed.
 mod lineage;
 /// Who is where.
@@ -11,24 +13,22 @@ mod map;
 mod social;
 
 use std::cmp::Ordering;
-use std::mem::size_of;
 use std::sync::Arc;
+
+pub(super) use lineage::LINEAGE_DEPTH;
 
 use super::component::*;
 use super::crowd::{Crowds, Part};
 use super::record::hexadecimal;
-use super::state::{Body, Departed, State};
+use super::state::{Departed, State};
 use super::view::*;
 use crate::rules::{Individual, InteractionKind, Outcome, Standing};
-
-/// Agents whose memory is looked at for the mean of all.
-const SAMPLE: usize = 256;
 
 /// What is counted over all agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counted {
     pub mature: u64,
-    pub bytes_per_agent: u64,
+    pub footprint: Footprint,
 }
 
 impl State {
@@ -49,7 +49,8 @@ impl State {
             sequence: self.sequence,
             rules: self.rules.as_ref().map(label).unwrap_or_default(),
             rules_digest: self.rules.as_ref().map(digest).unwrap_or_default(),
-            bytes_per_agent: counted.bytes_per_agent,
+            bytes_per_agent: counted.footprint.total() / u64::from(self.agents.len()).max(1),
+            footprint: counted.footprint,
             ..WorldStatus::default()
         }
     }
@@ -74,40 +75,9 @@ impl State {
         }
         let maturity = self.customs.maturity_age;
         let mature = self.agents.query::<&Lifecycle>().iter().filter(|life| life.age >= maturity).count() as u64;
-        let counted = Counted { mature, bytes_per_agent: self.bytes_per_agent() };
+        let counted = Counted { mature, footprint: self.footprint() };
         *kept = Some((self.sequence, counted));
         counted
-    }
-
-    /// Containers as they are, of `SAMPLE` agents evenly over all; without the allocator's own waste.
-    fn bytes_per_agent(&self) -> u64 {
-        let (mut bytes, mut seen) = (0, 0);
-        let every = (self.entities.len() / SAMPLE).max(1);
-        let view = self.agents.view::<(&Agent, &Traits, &Lineage, &Interactions, &Social, &Memory, &Knowledge)>();
-        for entity in self.entities.iter().step_by(every).flatten() {
-            let Some((agent, traits, lineage, own, social, memory, knowledge)) = view.get(*entity) else { continue };
-            let words = |past: &PastInteraction| past.message.as_ref().map_or(0, |message| message.len());
-            seen += 1;
-            bytes += agent.spirit.len() + agent.style.len();
-            // Once with the agent, once in the tables of ids and names.
-            bytes += 2 * (agent.id.len() + agent.name.len());
-            bytes += size_of_val(&*traits.values) + lineage.children.capacity() * size_of::<AgentNumber>();
-            bytes += own.latest.capacity() * size_of::<PastInteraction>();
-            bytes += own.latest.iter().map(words).sum::<usize>();
-            bytes += own.relationships.capacity() * size_of::<Relationship>();
-            bytes += social.groups.capacity() * size_of::<u32>();
-            bytes += memory.memories.capacity() * size_of::<Remembered>();
-            bytes += knowledge.learned.capacity() * size_of::<Learned>();
-        }
-        if seen == 0 {
-            return 0;
-        }
-        // A byte of a hash table's own goes with every entry.
-        let tables = self.entities.capacity() * size_of::<Option<hecs::Entity>>()
-            + self.ids.capacity() * (size_of::<(Box<str>, AgentNumber)>() + 1)
-            + self.names.capacity() * (size_of::<Box<str>>() + 1)
-            + self.crowds.get().map_or(0, Crowds::bytes);
-        (size_of::<Body>() + bytes / seen + tables / self.agents.len().max(1) as usize) as u64
     }
 
     /// A living agent as rules see it.
@@ -146,12 +116,7 @@ impl State {
         entity.ok_or_else(|| WorldError::NoAgent(id.to_owned()))
     }
 
-    /// Agents that are or were; fewer than numbers where a restoration undid some.
-    fn known(&self) -> usize {
-        self.agents.len() as usize + self.departed.len()
-    }
-
-    /// Nothing for a number that nobody has or had.
+    /// Nothing for a number that nobody has or had, or whose agent is forgotten.
     pub fn view(&self, number: AgentNumber) -> Option<AgentView> {
         match self.departed.get(&number) {
             Some(departed) => Some(departed_view(departed)),

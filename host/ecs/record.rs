@@ -63,9 +63,9 @@ pub(super) fn from_store(stored: &StoredEvent) -> Result<Recorded, Unreadable> {
     Ok(Recorded { sequence: stored.sequence, tick: stored.tick, at: stored.at, rules: stored.rules, event })
 }
 
-/// `state` knows the ids of all agents that the event names.
+/// Agents whom `state` has forgotten are named by their number, as `#7`.
 pub(super) fn to_view(recorded: &Recorded, state: &State) -> EventView {
-    let id = |number: &AgentNumber| state.id(*number).unwrap_or_else(|| format!("#{}", number.0));
+    let id = |number: &AgentNumber| state.called(*number);
     let (agents, data) = match &recorded.event {
         Event::Genesis { seed, seconds_per_year } => {
             // JavaScript's numbers do not hold 64 bits.

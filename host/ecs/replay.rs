@@ -220,8 +220,7 @@ pub(super) fn rule(state: &mut State, rules: &dyn Rules) {
 /// The world goes on as `next`. Numbers of agents that it does not know are not given again: events name
 /// agents by them.
 pub(super) fn become_restored(state: &mut State, mut next: State, sequence: u64) {
-    let given = state.entities.len().max(next.entities.len());
-    next.entities.resize(given, None);
+    next.given = next.given.max(state.given);
     next.restored_by(sequence);
     *state = next;
 }

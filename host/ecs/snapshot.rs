@@ -46,11 +46,12 @@ pub enum DecodeError {
 }
 
 impl State {
-    /// About 400 bytes an agent that has met nobody, some 3 KB one with full lists.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        self.write(|bytes| all.extend_from_slice(bytes));
-        all
+    /// About 400 bytes an agent that has met nobody, some 3 KB one with full lists; in pieces, so that whoever is
+    /// done with one can let it go, and none has to be moved for want of room.
+    pub fn encode(&self) -> Vec<Box<[u8]>> {
+        let mut pieces = Vec::new();
+        self.write(|bytes| pieces.push(bytes.into()));
+        pieces
     }
 
     /// BLAKE3 of what `encode` gives, without holding it.
@@ -74,22 +75,22 @@ impl State {
             next_group: self.next_group,
             traits: self.traits.clone(),
             rules: self.rules.clone(),
-            agents: self.entities.len() as u32,
+            agents: self.given,
             living: self.agents.len(),
         });
         buffer.put(&self.departed);
         buffer.put(&self.groups);
         for parts in self.agents.query::<Whole>().iter() {
-            buffer.put(&parts);
             if buffer.0.len() >= CHUNK {
                 sink(&buffer.0);
                 buffer.0.clear();
             }
+            buffer.put(&parts);
         }
         sink(&buffer.0);
     }
 
-    /// The state that `encode` was asked of, but for its customs.
+    /// The state that `encode` was asked of, but for its customs. Takes its pieces joined.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let Some((&version, mut rest)) = bytes.split_first() else { return Err(DecodeError::Version(0)) };
         if version != VERSION {
@@ -99,7 +100,8 @@ impl State {
         let head: Head = take(rest)?;
         let departed: BTreeMap<AgentNumber, Departed> = take(rest)?;
         let groups: BTreeMap<u32, Group> = take(rest)?;
-        // Fewer where a restoration left numbers that were given to others: nobody gets them again.
+        // Fewer where some are forgotten, or a restoration left numbers that were given to others: nobody gets
+        // them again.
         if departed.len() + head.living as usize > head.agents as usize || rest.len() < head.living as usize {
             return Err(contradiction(format!("{} agents are fewer than it says", head.agents)));
         }
@@ -114,7 +116,7 @@ impl State {
             traits: head.traits,
             rules: head.rules,
             groups,
-            entities: vec![None; head.agents as usize],
+            given: head.agents,
             ..State::new()
         };
         for (number, gone) in &departed {
@@ -140,6 +142,7 @@ impl State {
         if self.ids.insert(id.into(), number).is_some() || !self.names.insert(name.into()) {
             return Err(contradiction(format!("`{id}` or `{name}` is there twice")));
         }
+        self.known.insert(number, ());
         Ok(())
     }
 
@@ -161,11 +164,10 @@ impl State {
         }
         let (id, name) = (agent.id.clone(), agent.name.clone());
         let gone = self.departed.contains_key(&number);
-        let slot = (number.0 as usize).checked_sub(1).and_then(|index| self.entities.get_mut(index));
-        match slot {
-            Some(slot) if slot.is_none() && !gone => *slot = Some(self.agents.spawn(body)),
-            _ => return Err(contradiction(format!("there is no place for agent {}", number.0))),
+        if number.0 == 0 || number.0 > self.given || gone || self.entities.contains(number) {
+            return Err(contradiction(format!("there is no place for agent {}", number.0)));
         }
+        self.entities.insert(number, self.agents.spawn(body));
         self.name(number, &id, &name)
     }
 

@@ -7,9 +7,11 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::apply::Remembrance;
 use super::component::*;
 use super::crowd::Crowds;
 use super::event::Recorded;
+use super::numbers::ByNumber;
 use crate::rules::{Bond, Customs, InteractionKind, Outcome, RulesDigest, TraitNames};
 
 /// Owns everything; `pub(super)` so that the parts of this module (apply, tick, snapshot, read) share it.
@@ -17,13 +19,20 @@ pub struct State {
     /// All living agents; one archetype, in the order of their coming (a departed agent's place is
     /// taken by the last one, which a snapshot keeps as it is).
     pub(super) agents: hecs::World,
-    /// By number - 1; none: departed, or given to one that a restoration undid.
-    pub(super) entities: Vec<Option<hecs::Entity>>,
+    /// Living agents.
+    pub(super) entities: ByNumber<hecs::Entity>,
+    /// Living and departed agents.
+    pub(super) known: ByNumber<()>,
+    /// Numbers that were given: to those who live, departed, were forgotten, or were undone by a restoration.
+    pub(super) given: u32,
     /// Of living and departed agents.
     pub(super) ids: HashMap<Box<str>, AgentNumber>,
     /// Of living and departed agents.
     pub(super) names: HashSet<Box<str>>,
+    /// Those who left and are not forgotten.
     pub(super) departed: BTreeMap<AgentNumber, Departed>,
+    /// When departed agents are forgotten. The same in every world, no part of the digest.
+    pub(super) remembrance: Remembrance,
     pub(super) groups: BTreeMap<u32, Group>,
     pub(super) next_group: u32,
     pub(super) clock: Clock,
@@ -45,7 +54,7 @@ pub struct State {
     pub(super) crowds: OnceLock<Crowds>,
 }
 
-/// What is kept of an agent that died or was retired, for lineages.
+/// What is kept of an agent that died or was retired, for lineages, until it is forgotten.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Departed {
     pub id: Box<str>,
@@ -159,10 +168,13 @@ impl State {
     pub fn new() -> Self {
         Self {
             agents: hecs::World::new(),
-            entities: Vec::new(),
+            entities: ByNumber::default(),
+            known: ByNumber::default(),
+            given: 0,
             ids: HashMap::new(),
             names: HashSet::new(),
             departed: BTreeMap::new(),
+            remembrance: Remembrance::default(),
             groups: BTreeMap::new(),
             next_group: 1,
             clock: Clock { tick: 0, world_seconds: 0.0, acceleration: 1.0, paused: false },
@@ -230,7 +242,7 @@ impl State {
 
     /// The number that the next new agent must have.
     pub fn next_number(&self) -> AgentNumber {
-        AgentNumber(u32::try_from(self.entities.len()).unwrap_or(u32::MAX).saturating_add(1))
+        AgentNumber(self.given.saturating_add(1))
     }
 
     /// Of living and departed agents.
@@ -246,6 +258,11 @@ impl State {
         self.part::<Agent>(number).map(|agent| agent.id.to_string())
     }
 
+    /// Its id, or for one that is forgotten its number as `#7`.
+    pub(super) fn called(&self, number: AgentNumber) -> String {
+        self.id(number).unwrap_or_else(|| format!("#{}", number.0))
+    }
+
     /// Whether an agent, living or departed, has this name.
     pub fn is_named(&self, name: &str) -> bool {
         self.names.contains(name)
@@ -255,10 +272,9 @@ impl State {
         self.entity(number).is_some()
     }
 
-    /// None: never was, or departed.
+    /// None: never was, departed, or forgotten.
     pub(super) fn entity(&self, number: AgentNumber) -> Option<hecs::Entity> {
-        let index = (number.0 as usize).checked_sub(1)?;
-        self.entities.get(index).copied().flatten()
+        self.entities.get(number)
     }
 
     pub(super) fn living(&self, number: AgentNumber) -> Result<hecs::Entity, ApplyError> {

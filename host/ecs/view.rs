@@ -107,8 +107,37 @@ pub struct WorldStatus {
     /// Calls of rules that failed in ticks, and the last one's words.
     pub failed_calls: u64,
     pub last_failure: Option<String>,
-    /// Bytes that an agent takes in memory, as a mean.
+    /// Bytes that the world takes in memory, for each living agent.
     pub bytes_per_agent: u64,
+    /// What takes them.
+    pub footprint: Footprint,
+}
+
+/// Bytes of the world in memory by what they are for, without the allocator's own waste. Those of living agents are
+/// reckoned from some of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Footprint {
+    /// Of living agents: what each has of the same size, its traits, words, children and groups.
+    pub agents: u64,
+    /// Their latest interactions.
+    pub interactions: u64,
+    pub relationships: u64,
+    pub memories: u64,
+    /// What they learned.
+    pub knowledge: u64,
+    /// Agents that left and are not forgotten.
+    pub departed: u64,
+    /// Who has which number, id and name.
+    pub tables: u64,
+    /// Traits once more, as rules score a whole population; none until the first question.
+    pub columns: u64,
+}
+
+impl Footprint {
+    pub fn total(&self) -> u64 {
+        let Self { agents, interactions, relationships, memories, knowledge, departed, tables, columns } = self;
+        agents + interactions + relationships + memories + knowledge + departed + tables + columns
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

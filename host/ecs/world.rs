@@ -41,9 +41,7 @@ pub struct ClockChange {
 #[async_trait]
 pub trait World: Send + Sync {
     /// Why nothing can be read or done now, if so. Reads that cannot fail show an empty world then.
-    fn available(&self) -> Result<(), WorldError> {
-        Ok(())
-    }
+    fn available(&self) -> Result<(), WorldError>;
 
     // Reads; from memory, at once.
     fn status(&self) -> WorldStatus;

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::directory::Directory;
+use super::patience::next_pause;
 use super::profile::{self, Spirits};
 use crate::ecs::World;
 use crate::ecs::view::{AgentDetail, AgentView, EventView, WorldError};
@@ -26,8 +27,6 @@ const BATCH: Duration = Duration::from_millis(250);
 const PAGE: usize = 2000;
 /// Pages between two commits of a comparison: each makes a segment of the text index.
 const PAGES_A_COMMIT: usize = 8;
-/// After the world was away, or the index failed.
-const RETRY: Duration = Duration::from_secs(1);
 /// Between two looks at what ticks do not tell, at least: who died, and whose traits drifted. Each takes one
 /// page, so that a large world costs no more than a small one; it only comes round later.
 const REVIEW: Duration = Duration::from_secs(5);
@@ -81,12 +80,15 @@ impl Follower {
     }
 
     pub(super) async fn run(self, closing: CancellationToken) {
-        let mut follower = self;
+        let (mut follower, mut pause) = (self, Duration::ZERO);
         loop {
+            let begun = Instant::now();
             // Between batches only: one that has begun ends.
             let (back, result) = follower.follow(&closing).await;
             let Some(back) = back else { return };
             follower = back;
+            let broken = matches!(result, Err(FollowError::Index(_)));
+            pause = next_pause(pause, broken, begun.elapsed());
             match result {
                 Ok(()) if closing.is_cancelled() => return,
                 Ok(()) => tracing::debug!("the world ended its events; they are asked for again"),
@@ -99,7 +101,7 @@ impl Follower {
             }
             tokio::select! {
                 () = closing.cancelled() => return,
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

@@ -11,6 +11,8 @@ pub(in crate::ecs) const KEPT_MEMORIES: usize = 32;
 /// Of episodes that no rules weighed.
 pub(super) const IMPORTANCE: f32 = 0.5;
 const DECAY_RATE: f32 = 0.01;
+/// By how much lists grow.
+const STEP: usize = 8;
 
 impl State {
     /// Whether two can have met so.
@@ -30,15 +32,21 @@ impl State {
         within("impact", meeting.impact, -1.0, 1.0)
     }
 
-    /// What a meeting, checked before, leaves with both. `id` is unique in the world: the event and the
-    /// place in it. Does nothing for one that is gone.
-    pub(in crate::ecs) fn note_meeting(&mut self, meeting: &Meeting, id: (u64, u32), message: Option<&str>) {
-        let tick = self.clock.tick;
+    /// What a meeting, checked before, leaves with both. The event and the place in it are
+    /// unique in the world. Does nothing for one that is gone.
+    pub(in crate::ecs) fn note_meeting(
+        &mut self,
+        meeting: &Meeting,
+        (event, place): (u64, u16),
+        message: Option<&str>,
+    ) {
+        let tick = Moment::at(self.clock.tick);
         let sides = [(meeting.first, meeting.second), (meeting.second, meeting.first)];
         let memories = (self.customs.memory_capacity as usize).min(KEPT_MEMORIES);
         let relationships = self.customs.max_relationships as usize;
         let mut past = PastInteraction {
-            id,
+            event,
+            place,
             sender: meeting.first,
             receiver: meeting.second,
             kind: meeting.kind,
@@ -46,7 +54,7 @@ impl State {
             impact: meeting.impact,
             energy: 0.0,
             tick,
-            message: message.map(Into::into),
+            message: message.map(|words| Box::new(Message(words.into()))),
         };
         for ((own, other), cost) in sides.into_iter().zip(meeting.energy_costs) {
             let Some(entity) = self.entity(own) else { continue };
@@ -74,14 +82,18 @@ pub(super) fn keep(own: &mut Interactions, past: PastInteraction) {
     while own.latest.len() >= KEPT_INTERACTIONS {
         own.latest.pop_front();
     }
+    if own.latest.len() == own.latest.capacity() {
+        own.latest.reserve_exact(STEP.min(KEPT_INTERACTIONS - own.latest.len()));
+    }
     own.latest.push_back(past);
 }
 
 /// Beyond `limit` the weakest goes; of equally weak ones that which rested longest.
-fn relate(known: &mut Vec<Relationship>, other: AgentNumber, meeting: &Meeting, tick: u64, limit: usize) {
+fn relate(known: &mut Vec<Relationship>, other: AgentNumber, meeting: &Meeting, tick: Moment, limit: usize) {
     let at = known.binary_search_by_key(&other, |relationship| relationship.other);
     let at = at.unwrap_or_else(|at| {
         let (bond, last_tick) = (Bond::default(), tick);
+        make_room(known);
         known.insert(at, Relationship { other, bond, count: 0, positive: 0, negative: 0, last_tick });
         at
     });
@@ -102,12 +114,20 @@ fn relate(known: &mut Vec<Relationship>, other: AgentNumber, meeting: &Meeting, 
     }
 }
 
+/// Room for a few more where there is none: doubling would leave a third of it empty, for every agent.
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(STEP);
+    }
+}
+
 /// Mean of what a bond consists of.
 fn quality(bond: Bond) -> f32 {
     (bond.strength + bond.trust + bond.familiarity) / 3.0
 }
 
-fn remember(memory: &mut Memory, meeting: &Meeting, about: AgentNumber, tick: u64, capacity: usize) {
+fn remember(memory: &mut Memory, meeting: &Meeting, about: AgentNumber, tick: Moment, capacity: usize) {
+    make_room(&mut memory.memories);
     memory.memories.push(Remembered {
         kind: MemoryKind::Episodic,
         about,

@@ -164,7 +164,7 @@ fn lists_end_where_they_shall_and_the_weakest_relationship_goes() {
     }
     let own = interactions(&state, 1);
     assert_eq!((own.latest.len(), own.total), (KEPT_INTERACTIONS, 45));
-    assert_eq!(own.latest.back().unwrap().message.as_deref(), Some("hello"));
+    assert_eq!(own.latest.back().unwrap().message.as_ref().map(|message| &*message.0), Some("hello"));
     // Chats leave energy and relationships alone.
     assert_eq!(own.relationships.len(), 3);
     assert_eq!(interactions(&state, 2).energy, 0.5);

@@ -16,6 +16,8 @@ use crate::store::world::memory::MemoryStore;
 
 /// What goes wrong, and at whose hands.
 mod faults;
+/// What a world keeps of its past, and what it lets go of.
+mod keeping;
 /// Who waits for whom.
 mod order;
 

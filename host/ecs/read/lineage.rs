@@ -7,19 +7,20 @@ use crate::ecs::component::*;
 use crate::ecs::view::*;
 use crate::rules::Kinship;
 
-/// Generations that a lineage goes up at most: its tree doubles with each.
-const MAX_DEPTH: u32 = 10;
+/// Generations that a lineage goes up at most: its tree doubles with each. So far up the departed are remembered
+/// for the living.
+pub(in crate::ecs) const LINEAGE_DEPTH: u32 = 10;
 /// Ancestors or descendants that a lineage lists at most.
 const MAX_LISTED: usize = 1000;
 /// Traits that a lineage names as marks.
 const MARKERS: usize = 5;
 
 impl State {
-    /// Of living and departed agents, up to `MAX_DEPTH` generations up and down; the lists end at
-    /// `MAX_LISTED`. The marks are the traits that are farthest from the middle; a departed one has none.
+    /// Of living and departed agents, up to `LINEAGE_DEPTH` generations up and down; the lists end at
+    /// `MAX_LISTED`. Those who are forgotten are not in it: never an ancestor of one that lives. The marks are the traits that are farthest from the middle; a departed one has none.
     pub fn lineage(&self, id: &str, depth: u32) -> Result<LineageView, WorldError> {
         let number = self.find(id)?;
-        let depth = depth.min(MAX_DEPTH);
+        let depth = depth.min(LINEAGE_DEPTH);
         let lineage = self.ancestry(number, depth).ok_or_else(|| WorldError::NoAgent(id.to_owned()))?;
         let (parents, children) = self.kin(number);
         Ok(LineageView {
@@ -145,7 +146,7 @@ impl State {
 
     pub fn breeding_stats(&self) -> BreedingStats {
         let total_agents = u64::from(self.agents.len());
-        let ever = self.known().max(1) as f64;
+        let ever = self.known.len().max(1) as f64;
         BreedingStats {
             breeding_enabled: self.breeding,
             total_agents,

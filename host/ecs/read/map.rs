@@ -13,13 +13,13 @@ impl State {
         Ok(self.position_view(agent, position))
     }
 
-    /// Of living agents by number; costs the offset and the page.
+    /// Of living agents by number; costs a fraction of the offset, and the page.
     pub fn positions(&self, page: PageOf) -> Page<PositionView> {
         let view = self.agents.view::<(&Agent, &Position)>();
         let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
-        let living = self.entities.iter().flatten().skip(offset).take(page.limit as usize);
+        let living = self.entities.after(offset).take(page.limit as usize);
         let items = living
-            .filter_map(|entity| view.get(*entity))
+            .filter_map(|(_, entity)| view.get(entity))
             .map(|(agent, position)| self.position_view(agent, position))
             .collect();
         Page { items, total: u64::from(self.agents.len()) }

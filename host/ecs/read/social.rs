@@ -24,14 +24,14 @@ impl State {
     /// The latest first; the total counts all that ever were, of which `KEPT_INTERACTIONS` can be read.
     pub fn interactions(&self, id: &str, limit: u32) -> Result<Page<PastInteractionView>, WorldError> {
         let own = self.interactions_of(id)?;
-        let name = |number| self.id(number).unwrap_or_default();
+        let name = |number| self.called(number);
         let view = |past: &PastInteraction| PastInteractionView {
-            interaction_id: interaction_id(past.id),
+            interaction_id: interaction_id((past.event, past.place)),
             sender_id: name(past.sender),
             receiver_id: name(past.receiver),
-            message: past.message.as_deref().unwrap_or_default().to_owned(),
+            message: past.message.as_ref().map(|message| message.0.to_string()).unwrap_or_default(),
             interaction_type: kind_word(past.kind).into(),
-            tick: past.tick,
+            tick: past.tick.tick(),
             outcome: past.outcome.map(|outcome| outcome_word(outcome).to_owned()),
             energy_level: past.energy,
         };
@@ -54,7 +54,7 @@ impl State {
                 interaction_count: relationship.count,
                 positive_interactions: relationship.positive,
                 negative_interactions: relationship.negative,
-                last_interaction: relationship.last_tick,
+                last_interaction: relationship.last_tick.tick(),
             })
         };
         Ok(self.interactions_of(id)?.relationships.iter().filter_map(view).collect())
@@ -95,7 +95,7 @@ impl State {
 }
 
 /// As clients name one: the event, and the place in it.
-pub(in crate::ecs) fn interaction_id((sequence, place): (u64, u32)) -> String {
+pub(in crate::ecs) fn interaction_id((sequence, place): (u64, u16)) -> String {
     format!("{sequence}-{place}")
 }
 

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::mem::size_of;
+
 use super::*;
 use crate::ecs::apply::tests::*;
 use crate::ecs::event::{Birth, Event};
+use crate::ecs::state::Body;
 use crate::ecs::world::{AgentFilter, PageOf};
 use crate::rules::{Bond, Kinship};
 
@@ -58,11 +61,11 @@ fn lists_go_by_number_and_count_what_fits() {
 #[test]
 fn numbers_that_were_undone_are_in_no_list() {
     let mut state = world(2);
-    state.entities.resize(4, None);
+    state.given = 4;
     happen(&mut state, Event::Created { births: vec![birth(5, &[0.5; 3])] }).unwrap();
     let all = state.agents(&AgentFilter::default(), PageOf { offset: 1, limit: 9 });
     assert_eq!((ids(&all.items), all.total), (vec!["agent-2", "agent-5"], 3));
-    let mut decoded = State::decode(&state.encode()).unwrap();
+    let mut decoded = State::decode(&state.encode().concat()).unwrap();
     assert_eq!((decoded.digest(), decoded.next_number()), (state.digest(), AgentNumber(6)));
     decoded.customs = customs();
     assert!(happen(&mut decoded, Event::Retired { agent: AgentNumber(3) }).is_err());
@@ -288,6 +291,26 @@ fn an_agent_that_met_others_takes_more_memory() {
     let met = state.status().bytes_per_agent;
     let least = size_of::<PastInteraction>() + size_of::<Relationship>() + size_of::<Remembered>();
     assert!(met >= alone + least as u64, "{alone}, then {met}");
+}
+
+#[test]
+fn the_footprint_tells_what_grows() {
+    let mut state = world(64);
+    let before = state.status();
+    assert_eq!((before.footprint.departed, before.footprint.interactions), (0, 0));
+    assert_eq!(before.bytes_per_agent, before.footprint.total() / 64);
+    for number in 2..64 {
+        happen(&mut state, met(1, number, 0.1, [0.1; 3])).unwrap();
+    }
+    for number in 33..=64 {
+        retire(&mut state, number);
+    }
+    let after = state.status().footprint;
+    // Half of them, who are all looked at: 1 has 32 interactions, 31 others room for eight.
+    assert_eq!(after.interactions, ((32 + 31 * 8) * size_of::<PastInteraction>()) as u64);
+    // As many bytes each, but for the nine whose ids and names are a letter shorter.
+    assert_eq!(2 * after.agents, before.footprint.agents - 9 * 2);
+    assert!(after.departed > 32 * size_of::<Departed>() as u64, "{after:?}");
 }
 
 #[test]

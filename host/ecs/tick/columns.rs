@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::super::component::*;
+use super::super::numbers::ByNumber;
 use super::super::state::State;
 use super::BATCH;
 use crate::rules::{Customs, People};
@@ -26,11 +27,8 @@ pub(super) struct Columns {
     pub networks: Vec<u32>,
     pub leaderships: Vec<u32>,
     pub influences: Vec<f32>,
-    /// By number - 1; `GONE` for one that departed.
-    rows: Vec<u32>,
+    rows: ByNumber<u32>,
 }
-
-const GONE: u32 = u32::MAX;
 
 impl Columns {
     pub(super) fn gather(state: &State) -> Self {
@@ -51,13 +49,11 @@ impl Columns {
             networks: Vec::with_capacity(count),
             leaderships: Vec::with_capacity(count),
             influences: Vec::with_capacity(count),
-            rows: vec![GONE; state.entities.len()],
+            rows: ByNumber::default(),
         };
         let mut query = state.agents.query::<(&Agent, &Traits, &Lifecycle, &Position, &Interactions, &Social)>();
         for (agent, traits, lifecycle, position, interactions, social) in query.iter() {
-            if let Some(row) = columns.rows.get_mut((agent.number.0 as usize).wrapping_sub(1)) {
-                *row = columns.numbers.len() as u32;
-            }
+            columns.rows.insert(agent.number, columns.numbers.len() as u32);
             columns.numbers.push(agent.number);
             columns.traits.extend_from_slice(&traits.values);
             columns.ages.push(lifecycle.age);
@@ -76,8 +72,7 @@ impl Columns {
 
     /// None: it departed.
     pub(super) fn row(&self, agent: AgentNumber) -> Option<usize> {
-        let row = *self.rows.get((agent.0 as usize).checked_sub(1)?)?;
-        (row != GONE).then_some(row as usize)
+        self.rows.get(agent).map(|row| row as usize)
     }
 
     /// One agent's traits.

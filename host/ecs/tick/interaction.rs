@@ -110,19 +110,20 @@ pub(super) fn bond(state: &State, one: AgentNumber, other: AgentNumber) -> Optio
 
 impl Effect {
     pub(super) fn apply(self, state: &mut State, summary: &mut TickSummary) {
-        let tick = state.clock.tick;
-        for (place, meeting) in self.0.iter().enumerate() {
+        let tick = Moment::at(state.clock.tick);
+        // As many as fit: `MOST_PAIRS` is less.
+        for (place, meeting) in (0..=u16::MAX).zip(&self.0) {
             for (own, other) in [(meeting.first, meeting.second), (meeting.second, meeting.first)] {
                 recall(state, own, other, tick);
             }
-            state.note_meeting(meeting, (state.sequence, place as u32), None);
+            state.note_meeting(meeting, (state.sequence, place), None);
         }
         summary.encounters = self.0.len() as u32;
     }
 }
 
 /// Who meets somebody again thinks of what was before.
-fn recall(state: &mut State, own: AgentNumber, other: AgentNumber, tick: u64) {
+fn recall(state: &mut State, own: AgentNumber, other: AgentNumber, tick: Moment) {
     let Some(entity) = state.entity(own) else { return };
     if let Ok(memory) = state.agents.query_one_mut::<&mut Memory>(entity) {
         for remembered in memory.memories.iter_mut().filter(|remembered| remembered.about == other) {

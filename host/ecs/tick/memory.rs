@@ -48,7 +48,7 @@ fn gather(state: &State, tick: u64, turn: u64, step: f32) -> Vec<Memories> {
             now.emotions.push(remembered.emotion);
             now.decay_rates.push(remembered.decay_rate);
             now.accesses.push(remembered.accesses);
-            now.idle.push(tick.saturating_sub(remembered.accessed_tick) as f32 * step);
+            now.idle.push(tick.saturating_sub(remembered.accessed_tick.tick()) as f32 * step);
         }
     }
     batches

@@ -245,7 +245,7 @@ async fn two_that_are_near_meet_once_and_both_keep_it() {
     let mut energies = [one.energy, two.energy];
     energies.sort_by(f32::total_cmp);
     assert!(close(energies[0], 0.8) && close(energies[1], 0.9), "{energies:?}");
-    assert_eq!(one.latest[0].id, (world.state.read().sequence, 0));
+    assert_eq!((one.latest[0].event, one.latest[0].place), (world.state.read().sequence, 0));
     let [remembered] = world.of::<Memory>(2).memories[..] else { panic!() };
     assert_eq!((remembered.about, remembered.importance, remembered.emotion), (AgentNumber(1), 0.5, 0.25));
     assert_eq!(world.of::<Interactions>(3).total, 0);

@@ -125,7 +125,7 @@ async fn a_world_read_back_in_between_goes_on_as_if_nothing_had_been() {
     }
     // Departures have changed the order of the world by now.
     assert!(!live.state.read().departed.is_empty());
-    let mut state = State::decode(&live.state.read().encode()).unwrap();
+    let mut state = State::decode(&live.state.read().encode().concat()).unwrap();
     state.set_customs(live.state.read().customs.clone());
     let again = Sandbox { state: RwLock::new(state), rules: FixedRules::new() };
     for _ in 0..9 {

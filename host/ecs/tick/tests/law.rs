@@ -186,7 +186,7 @@ fn is_sound(state: &State) {
         assert!(group.members.is_sorted() && group.members.iter().all(|member| state.is_living(*member)));
         assert!(share(group.cohesion) && share(group.influence));
     }
-    assert_eq!(state.agents.len() as usize + state.departed.len(), state.entities.len());
+    assert_eq!(state.agents.len() as usize + state.departed.len(), state.known.len());
 }
 
 proptest! {
