@@ -22,6 +22,8 @@ mod fields;
 mod indexing;
 /// API keys.
 mod keys;
+/// Searches in people's words.
+mod language;
 /// The description of the API.
 mod openapi;
 /// Who may ask at all.
@@ -92,7 +94,7 @@ struct Shared {
 }
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance` or `database` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or as in `language` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts, cors, keyring } = options;
     let edge = |route: &'static str| Edge {
@@ -138,6 +140,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/readyz", get(status::health::ready)),
     ];
     routes.extend(ecs::routes());
+    routes.extend(language::routes());
     routes
 }
 

@@ -21,6 +21,10 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         // Orchestrators have no keys; the API's description holds no data; what is nowhere holds nothing.
         "/healthz" | "/readyz" | "/openapi.json" | "unmatched" => None,
         "/api/search/{strategy}"
+        | "/api/search/natural-language"
+        | "/api/search/intelligent"
+        | "/api/search/contextual"
+        | "/api/search/analyze-query"
         | "/api/search/stats"
         | "/api/ecs/agents/search"
         | "/api/search/health"

@@ -16,7 +16,7 @@ pub(super) mod kin;
 /// What agents are called.
 pub(super) mod naming;
 /// What stands behind the question mark.
-mod parameters;
+pub(super) mod parameters;
 /// Agents that are looked for.
 pub(super) mod search;
 /// What passes between agents.

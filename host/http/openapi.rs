@@ -12,7 +12,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, ecs, indexing, keys, plugins, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, language, plugins, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -24,6 +24,10 @@ const JSON: &str = "application/json";
     ),
     paths(
         search::search,
+        language::natural_language,
+        language::intelligent,
+        language::contextual,
+        language::analyze_query,
         ecs::search::search,
         indexing::index,
         indexing::post_documents,

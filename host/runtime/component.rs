@@ -116,12 +116,29 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
     Ok(kinds)
 }
 
-/// Whether trait rules have a society too; a contract of their own, which they may do without.
-pub fn is_social(component: &Component) -> Result<bool, LoadError> {
-    const SOCIETY: &str = "corsac:agents/society";
+/// What a component may export beside what makes it a plugin; contracts of their own, which it may do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extras {
+    /// Of trait rules.
+    pub society: bool,
+    /// Of strategies.
+    pub understanding: bool,
+}
+
+impl Extras {
+    pub fn of(component: &Component) -> Result<Self, LoadError> {
+        Ok(Self {
+            society: offers(component, "corsac:agents/society")?,
+            understanding: offers(component, "corsac:language/understanding")?,
+        })
+    }
+}
+
+/// A version that this host does not speak is refused, not ignored.
+fn offers(component: &Component, interface: &str) -> Result<bool, LoadError> {
     let exports = exported_names(component);
     let Some((export, version)) =
-        exports.iter().find_map(|export| Some((export, export.strip_prefix(SOCIETY)?.strip_prefix('@')?)))
+        exports.iter().find_map(|export| Some((export, export.strip_prefix(interface)?.strip_prefix('@')?)))
     else {
         return Ok(false);
     };

@@ -9,11 +9,12 @@ use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
+use super::bindings::natural_strategy::{NaturalStrategy, NaturalStrategyIndices};
 use super::bindings::ranker::{Ranker, RankerPre};
 use super::bindings::social_rules::{SocialRules, SocialRulesIndices};
-use super::bindings::strategy::{Strategy, StrategyPre};
+use super::bindings::strategy::{Strategy, StrategyIndices};
 use super::bindings::trait_rules::{TraitRules, TraitRulesIndices};
-use super::component::PluginKind;
+use super::component::{Extras, PluginKind};
 use super::engine::TICK;
 use super::error::{CallError, LoadError};
 use super::imports::HostState;
@@ -21,13 +22,21 @@ use super::limits::{InstancePolicy, PluginOptions};
 
 /// A linked component, ready to be instantiated as one kind.
 pub enum Template {
-    Strategy(StrategyPre<HostState>),
+    Strategy {
+        pre: InstancePre<HostState>,
+        strategy: Box<StrategyIndices>,
+        language: Option<Box<NaturalStrategyIndices>>,
+    },
     Ranker(RankerPre<HostState>),
-    TraitRules { pre: InstancePre<HostState>, rules: Box<TraitRulesIndices>, society: Option<Box<SocialRulesIndices>> },
+    TraitRules {
+        pre: InstancePre<HostState>,
+        rules: Box<TraitRulesIndices>,
+        society: Option<Box<SocialRulesIndices>>,
+    },
 }
 
 pub enum Guest {
-    Strategy(Strategy),
+    Strategy { strategy: Box<Strategy>, language: Option<Box<NaturalStrategy>> },
     Ranker(Ranker),
     TraitRules { rules: Box<TraitRules>, society: Option<Box<SocialRules>> },
 }
@@ -40,18 +49,32 @@ pub struct Instance {
 }
 
 impl Template {
-    /// `social`: whether trait rules export a society.
-    pub fn new(kind: PluginKind, social: bool, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
+    /// `extras`: what the component exports beside the kind.
+    pub fn new(kind: PluginKind, extras: Extras, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         Ok(match kind {
-            PluginKind::Strategy => Template::Strategy(StrategyPre::new(pre).map_err(contract)?),
+            PluginKind::Strategy => Template::Strategy {
+                strategy: Box::new(StrategyIndices::new(&pre).map_err(contract)?),
+                language: (extras.understanding)
+                    .then(|| NaturalStrategyIndices::new(&pre).map(Box::new))
+                    .transpose()
+                    .map_err(contract)?,
+                pre,
+            },
             PluginKind::Ranker => Template::Ranker(RankerPre::new(pre).map_err(contract)?),
             PluginKind::TraitRules => Template::TraitRules {
                 rules: Box::new(TraitRulesIndices::new(&pre).map_err(contract)?),
-                society: social.then(|| SocialRulesIndices::new(&pre).map(Box::new)).transpose().map_err(contract)?,
+                society: (extras.society)
+                    .then(|| SocialRulesIndices::new(&pre).map(Box::new))
+                    .transpose()
+                    .map_err(contract)?,
                 pre,
             },
         })
+    }
+
+    pub fn understands(&self) -> bool {
+        matches!(self, Template::Strategy { language: Some(_), .. })
     }
 
     pub fn is_social(&self) -> bool {
@@ -67,9 +90,8 @@ impl Template {
     ) -> Result<Instance, CallError> {
         let state = HostState::new(label.clone(), settings.clone(), options.memory_bytes as usize);
         let engine = match self {
-            Template::Strategy(pre) => pre.engine(),
             Template::Ranker(pre) => pre.engine(),
-            Template::TraitRules { pre, .. } => pre.component().engine(),
+            Template::Strategy { pre, .. } | Template::TraitRules { pre, .. } => pre.component().engine(),
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
@@ -88,7 +110,15 @@ impl Template {
         store.set_epoch_deadline(1);
         store.data_mut().begin(None, 0, ticks(options.deadline()));
         let guest = match self {
-            Template::Strategy(pre) => pre.instantiate_async(&mut store).await.map(Guest::Strategy),
+            Template::Strategy { pre, strategy, language } => {
+                pre.instantiate_async(&mut store).await.and_then(|instance| {
+                    let language = language
+                        .as_ref()
+                        .map(|language| language.load(&mut store, &instance).map(Box::new))
+                        .transpose()?;
+                    Ok(Guest::Strategy { strategy: Box::new(strategy.load(&mut store, &instance)?), language })
+                })
+            }
             Template::Ranker(pre) => pre.instantiate_async(&mut store).await.map(Guest::Ranker),
             Template::TraitRules { pre, rules, society } => {
                 pre.instantiate_async(&mut store).await.and_then(|instance| {

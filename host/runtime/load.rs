@@ -78,12 +78,12 @@ impl Loader {
         options: &(dyn Fn(&str) -> PluginOptions + Send + Sync),
     ) -> Result<Vec<Plugin>, LoadError> {
         let digest = blake3::hash(bytes);
-        let social = component::is_social(&component)?;
+        let extras = component::Extras::of(&component)?;
         let mut plugins = Vec::with_capacity(kinds.len());
         for kind in kinds {
             let pre =
                 self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-            let template = Template::new(kind, social, pre)?;
+            let template = Template::new(kind, extras, pre)?;
             let (description, inputs) = describe(&template).await?;
             let options = options(&description.name);
             let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
@@ -136,7 +136,7 @@ async fn describe(template: &Template) -> Result<(Description, Inputs), LoadErro
     let mut instance = template.instantiate(&"(loading)".into(), &Arc::from([]), &options).await.map_err(failed)?;
     let store = &mut instance.store;
     let described = match &instance.guest {
-        Guest::Strategy(guest) => guest
+        Guest::Strategy { strategy, .. } => strategy
             .corsac_plugin_candidate_generation()
             .call_describe(&mut *store)
             .await
@@ -189,7 +189,10 @@ fn check_description(name: &str, version: &str, purpose: &str) -> Result<(), Loa
 async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
     let query = Query::new("corsac", 10);
     let outcome = match plugin.kind {
-        PluginKind::Strategy => plugin.propose(&query, Arc::new(NothingFound)).await.map(drop),
+        PluginKind::Strategy => match plugin.propose(&query, Arc::new(NothingFound)).await {
+            Ok(_) if plugin.understands() => plugin.analyze(&query).await.map(drop),
+            outcome => outcome.map(drop),
+        },
         PluginKind::Ranker => {
             let candidates = Candidates {
                 count: 1,

@@ -43,6 +43,7 @@ fn asked_by(persona: Option<Persona>) -> SearchRequest {
         context_lines: 0,
         explain: false,
         persona: persona.map(Arc::new),
+        understand: None,
     }
 }
 

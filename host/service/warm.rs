@@ -246,6 +246,7 @@ mod tests {
             context_lines: 0,
             explain: false,
             persona: None,
+            understand: None,
         }
     }
 

@@ -11,7 +11,12 @@ use toml::Table;
 /// Table, its constant, and its columns: texts of one line, or lists. A list of phrases has each phrase
 /// taken apart into its words.
 const TABLES: [(&str, &str, &str, &[Column]); 3] = [
-    ("language", "LANGUAGES", "Language", &[Column::Text("name"), Column::List("words"), Column::List("ambiguous"), Column::List("extensions")]),
+    (
+        "language",
+        "LANGUAGES",
+        "Language",
+        &[Column::Text("name"), Column::List("words"), Column::List("ambiguous"), Column::List("extensions")],
+    ),
     ("intent", "INTENTS", "Intent", &[Column::Text("name"), Column::Phrases("phrases"), Column::List("folders")]),
     ("concept", "CONCEPTS", "Concept", &[Column::Text("name"), Column::Phrases("phrases"), Column::List("synonyms")]),
 ];

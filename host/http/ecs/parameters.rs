@@ -15,14 +15,14 @@ use crate::http::{body, fields};
 const MAX_OFFSET: u64 = 1_000_000_000;
 
 /// The parameters of one request, and what is wrong with them so far.
-pub(super) struct Parameters {
+pub(in crate::http) struct Parameters {
     given: Vec<(String, String)>,
-    pub(super) violations: Vec<Violation>,
+    pub(in crate::http) violations: Vec<Violation>,
 }
 
 impl Parameters {
     /// `known` are all that the route takes; others, and one that comes twice, are violations.
-    pub(super) fn of(uri: &Uri, known: &[&str]) -> Self {
+    pub(in crate::http) fn of(uri: &Uri, known: &[&str]) -> Self {
         let (mut given, mut violations) = (Vec::<(String, String)>::new(), vec![]);
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
         for (name, value) in pairs {
@@ -41,17 +41,17 @@ impl Parameters {
     }
 
     /// As it stands.
-    pub(super) fn given(&self, field: &str) -> Option<&str> {
+    pub(in crate::http) fn given(&self, field: &str) -> Option<&str> {
         self.given.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str())
     }
 
     /// None when it is left out or empty.
-    pub(super) fn text(&self, field: &str) -> Option<String> {
+    pub(in crate::http) fn text(&self, field: &str) -> Option<String> {
         let value = self.given(field)?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    pub(super) fn number<T>(&mut self, field: &str, default: T, least: T, most: T) -> T
+    pub(in crate::http) fn number<T>(&mut self, field: &str, default: T, least: T, most: T) -> T
     where
         T: FromStr + PartialOrd + Copy + Display,
     {
@@ -66,7 +66,7 @@ impl Parameters {
         }
     }
 
-    pub(super) fn flag(&mut self, field: &str, default: bool) -> bool {
+    pub(in crate::http) fn flag(&mut self, field: &str, default: bool) -> bool {
         match self.text(field).as_deref() {
             None => default,
             Some("true" | "1") => true,
@@ -79,13 +79,13 @@ impl Parameters {
     }
 
     /// `limit` (1 to 1000) and `offset`.
-    pub(super) fn page(&mut self, default: u32) -> PageOf {
+    pub(in crate::http) fn page(&mut self, default: u32) -> PageOf {
         let limit = self.number("limit", default, 1, 1000);
         PageOf { offset: self.number("offset", 0, 0, MAX_OFFSET), limit }
     }
 
     /// 422 when anything was wrong.
-    pub(super) fn done(self) -> Result<(), Problem> {
+    pub(in crate::http) fn done(self) -> Result<(), Problem> {
         if self.violations.is_empty() { Ok(()) } else { Err(Problem::invalid(self.violations)) }
     }
 }

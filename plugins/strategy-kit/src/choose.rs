@@ -4,7 +4,9 @@
 
 use crate::plan::{Leg, as_found, failure, run};
 use crate::shape::{Shape, identifier, shape};
-use crate::{Hits, PatternSyntax, PluginError, Probe, Proposal, Query, RetrievalError, SymbolMatch, TermMatch, TextField};
+use crate::{
+    Hits, PatternSyntax, PluginError, Probe, Proposal, Query, RetrievalError, SymbolMatch, TermMatch, TextField,
+};
 
 /// Labels: those of the legs that contributed.
 pub fn propose(

@@ -36,8 +36,7 @@ pub struct Understood {
 /// restricted already is not restricted again.
 pub fn understand(query: &Query) -> Understood {
     let words = words(&query.text);
-    let normalised: Vec<&str> =
-        words.iter().filter(|word| !word.is_stop()).map(|word| word.lower.as_str()).collect();
+    let normalised: Vec<&str> = words.iter().filter(|word| !word.is_stop()).map(|word| word.lower.as_str()).collect();
     let normalised = normalised.join(" ");
     if !is_prose(&query.text, &words) {
         return Understood {

@@ -3,9 +3,7 @@
 
 use strategy_kit::shape::identifier;
 
-use crate::tables::{
-    AFTER_FOLDER, AFTER_LANGUAGE, BEFORE_FOLDER, BEFORE_LANGUAGE, CONCEPTS, LANGUAGES, Language,
-};
+use crate::tables::{AFTER_FOLDER, AFTER_LANGUAGE, BEFORE_FOLDER, BEFORE_LANGUAGE, CONCEPTS, LANGUAGES, Language};
 use crate::words::{Word, places};
 
 /// Kinds of entities. The first three are the original system's.

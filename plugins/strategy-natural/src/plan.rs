@@ -25,10 +25,16 @@ pub fn propose(
     retrieve: impl Fn(&[Probe]) -> Vec<Result<Hits, RetrievalError>>,
 ) -> Result<Proposal, PluginError> {
     let understood = understand(query);
-    if !understood.prose {
-        return choose::propose(query, retrieve);
-    }
     let near = near(query, &understood.likely_folders);
+    if !understood.prose {
+        let mut proposal = choose::propose(query, &retrieve)?;
+        if !near.is_empty() {
+            let probes: Vec<Probe> = near.iter().map(|near| near.leg.probe.clone()).collect();
+            let lifted = lift(&mut proposal, &near, &retrieve(&probes));
+            proposal.reason = proposal.reason.map(|reason| reason + &for_being_near(lifted));
+        }
+        return Ok(proposal);
+    }
     let places = RefCell::new(Vec::new());
     let mut proposal = run(query, None, legs(query, &understood), |probes| {
         let mut all = probes.to_vec();
@@ -38,11 +44,8 @@ pub fn propose(
         results
     })?;
     let lifted = lift(&mut proposal, &near, &places.into_inner());
-    let mut reason = format!("language: {}, {}", understood.intent, count(understood.entities.len(), "name"));
-    if lifted > 0 {
-        reason += &format!("; {} for being near", count(lifted, "candidate"));
-    }
-    proposal.reason = Some(reason);
+    let reason = format!("language: {}, {}", understood.intent, count(understood.entities.len(), "name"));
+    proposal.reason = Some(reason + &for_being_near(lifted));
     Ok(proposal)
 }
 
@@ -60,6 +63,10 @@ fn legs(query: &Query, understood: &Understood) -> Vec<Leg> {
         legs.push(Leg::text(query, &understood.expansions.join(" "), TermMatch::Any, &[], EXPANSIONS));
     }
     legs
+}
+
+fn for_being_near(lifted: usize) -> String {
+    if lifted == 0 { String::new() } else { format!("; {} lifted for being near", count(lifted, "candidate")) }
 }
 
 fn count(number: usize, of: &str) -> String {
@@ -138,17 +145,28 @@ mod tests {
         for (score, expected) in found.scores.iter().zip([0.023016, 0.018548, 0.016393]) {
             assert!((score - expected).abs() < 1e-6, "{score} against {expected}");
         }
-        assert_eq!(found.reason.unwrap(), "language: general_search, 0 names; 2 candidates for being near");
+        assert_eq!(found.reason.unwrap(), "language: general_search, 0 names; 2 candidates lifted for being near");
+    }
+
+    #[test]
+    fn a_name_too_is_looked_for_near_by_first() {
+        let mut request = query("parse_query");
+        request.parameters = vec![("context_file".into(), "text.rs".into())];
+        let found = propose(&request, |probes| match probes {
+            [Probe::Text(path)] if path.text == "text.rs" => vec![hits(&[2])],
+            _ => probes.iter().map(|_| hits(&[1, 2])).collect(),
+        })
+        .unwrap();
+        assert_eq!(found.chunks, [2, 1]);
+        assert!(found.reason.unwrap().ends_with("; 1 candidate lifted for being near"));
     }
 
     #[test]
     fn a_neighbourhood_that_cannot_be_looked_up_degrades() {
         let mut request = query("how are nodes visited");
         request.parameters = vec![("context_class".into(), "TreeWalker".into())];
-        let found = propose(&request, |_| {
-            vec![hits(&[1]), hits(&[1]), Err(RetrievalError::TimedOut), hits(&[1])]
-        })
-        .unwrap();
+        let found =
+            propose(&request, |_| vec![hits(&[1]), hits(&[1]), Err(RetrievalError::TimedOut), hits(&[1])]).unwrap();
         assert_eq!(found.chunks, [1]);
         assert_eq!(found.degraded, ["neighbourhood: took longer than the host allows"]);
     }
