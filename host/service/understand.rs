@@ -123,3 +123,43 @@ fn found(outcome: &Outcome) -> usize {
     };
     window.candidates.iter().filter(|candidate| counts(&candidate.legs)).count().min(FIRST_PAGE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Intent;
+
+    fn analysis(rewritten: Option<&str>, types: &[&str], folders: &[&str]) -> Analysis {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Analysis {
+            normalised: String::new(),
+            intent: Intent { name: "general_search".into(), confidence: 0.0 },
+            entities: vec![],
+            expansions: vec![],
+            rewritten: rewritten.map(str::to_owned),
+            filters: Scope { file_types: list(types), directories: list(folders) },
+            likely_folders: vec![],
+            suggested_strategy: None,
+            confidence: 1.0,
+        }
+    }
+
+    #[test]
+    fn the_clients_own_restrictions_win_each_for_itself() {
+        let mut query = Query::new("dates in rust below src", 10);
+        query.scope.directories = vec!["docs".into()];
+        query.parameters = vec![("rrf_k".into(), "10".into())];
+        let found = rewritten(&query, &analysis(Some("dates"), &["rs"], &["src"])).unwrap();
+        let scope = Scope { file_types: vec!["rs".into()], directories: vec!["docs".into()] };
+        assert_eq!(found, Query { text: "dates".into(), scope, ..query });
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_rewriting() {
+        let mut query = Query::new("dates", 10);
+        assert_eq!(rewritten(&query, &analysis(None, &[], &[])), None);
+        assert_eq!(rewritten(&query, &analysis(Some("dates"), &[], &[])), None);
+        query.scope.file_types = vec!["rs".into()];
+        assert_eq!(rewritten(&query, &analysis(None, &["py"], &[])), None);
+    }
+}

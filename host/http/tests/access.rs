@@ -21,7 +21,7 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 20] = [
+const WANTED: [(&str, Option<Scope>); 24] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
