@@ -49,8 +49,9 @@ impl SearchRequest {
         hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
         hasher.update(&[u8::from(similarity_threshold.is_some())]);
         hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
-        hasher.update(&[u8::from(understand.is_some())]);
         // Not whom `otherwise` names: that plugin's identity is in the key, as those of the others are.
+        let wish = understand.as_ref().map_or(0, |wish| 1 + u8::from(wish.otherwise.is_some()));
+        hasher.update(&[wish]);
         let least = understand.as_ref().map(|wish| wish.least_confidence).unwrap_or_default();
         hasher.update(&least.to_le_bytes());
         // Lengths in front, so that no two lists of texts look alike.

@@ -99,6 +99,19 @@ fn the_order_in_which_traits_are_given_does_not_matter_but_which_has_which_value
 }
 
 #[test]
+fn how_a_query_shall_be_understood_is_part_of_the_question() {
+    let wish = |least_confidence, otherwise: Option<&str>| Understand {
+        least_confidence,
+        otherwise: otherwise.map(str::to_owned),
+    };
+    let digest = |understand| SearchRequest { understand, ..asked_by(None) }.digest();
+    let different = [None, Some(wish(0.0, None)), Some(wish(0.5, None)), Some(wish(0.5, Some("smart")))].map(digest);
+    for (at, one) in different.iter().enumerate() {
+        assert!(!different[..at].contains(one), "{at}");
+    }
+}
+
+#[test]
 fn traits_are_constant_columns_and_nan_where_there_are_none() {
     let folder = TempDir::new().unwrap();
     let snapshot = index(&folder).snapshot();
