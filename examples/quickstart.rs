@@ -41,6 +41,7 @@ async fn main() -> anyhow::Result<()> {
         context_lines: 0,
         explain: true,
         persona: None,
+        understand: None,
     };
     let answer = app.search(request).await?;
     println!("{}", String::from_utf8_lossy(&answer.body));

@@ -16,7 +16,7 @@ use crate::index::{BetterModel, Change, DocumentVersion, Index, IndexError, Sear
 use crate::query::{Probe, Query, Scope, TermMatch, TextProbe, VectorProbe};
 use crate::runtime::Runtime;
 use crate::service::answer::SearchResponse;
-use crate::service::{SearchError, SearchRequest, Service, ServiceLimits};
+use crate::service::{LEAST_CONFIDENCE, SearchError, SearchRequest, Service, ServiceLimits, Understand};
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Mode {
     Vector,
     /// A strategy with the default ranker.
     Strategy(String),
+    /// The same, by what the strategy understands of a query: `POST /api/search/natural-language`.
+    Understood(String),
 }
 
 /// Figures over all judged queries, each 0 to 1.
@@ -163,7 +165,11 @@ pub async fn measure(
             let ranked = match mode {
                 Mode::Text => block_in_place(|| probe(&index.snapshot(), text_probe(text), id))?,
                 Mode::Vector => block_in_place(|| probe(&index.snapshot(), vector_probe(text), id))?,
-                Mode::Strategy(strategy) => search(&service, strategy, text, id).await?,
+                Mode::Strategy(strategy) => search(&service, strategy, None, text, id).await?,
+                Mode::Understood(strategy) => {
+                    let wish = Understand { least_confidence: LEAST_CONFIDENCE, otherwise: None };
+                    search(&service, strategy, Some(wish), text, id).await?
+                }
             };
             let grades = &collection.judgements[id];
             for (total, figure) in totals.iter_mut().zip([
@@ -181,6 +187,7 @@ pub async fn measure(
             Mode::Text => "text".to_owned(),
             Mode::Vector => "vector".to_owned(),
             Mode::Strategy(name) => name.clone(),
+            Mode::Understood(name) => format!("{name}+"),
         };
         figures.push(Relevance { mode, queries, ndcg_at_10, mrr_at_10, recall_at_100, mean_milliseconds });
     }
@@ -212,7 +219,13 @@ fn probe(snapshot: &Snapshot, probe: Probe, query: &str) -> Result<Vec<String>, 
     Ok(distinct(paths))
 }
 
-async fn search(service: &Service, strategy: &str, text: &str, id: &str) -> Result<Vec<String>, EvalError> {
+async fn search(
+    service: &Service,
+    strategy: &str,
+    understand: Option<Understand>,
+    text: &str,
+    id: &str,
+) -> Result<Vec<String>, EvalError> {
     let request = SearchRequest {
         strategy: strategy.to_owned(),
         ranker: None,
@@ -222,6 +235,7 @@ async fn search(service: &Service, strategy: &str, text: &str, id: &str) -> Resu
         context_lines: 0,
         explain: false,
         persona: None,
+        understand,
     };
     let failed = |error| EvalError::Search { query: id.to_owned(), error };
     let answer = service.search(request).await.map_err(failed)?;
@@ -312,7 +326,15 @@ pub fn report(collection: &str, figures: &[Relevance]) -> String {
 /// What is reported when nobody says what, by name.
 pub fn modes() -> Vec<(&'static str, Mode)> {
     let strategy = |name: &'static str| (name, Mode::Strategy(name.to_owned()));
-    vec![("text", Mode::Text), ("vector", Mode::Vector), strategy("semantic"), strategy("hybrid"), strategy("smart")]
+    vec![
+        ("text", Mode::Text),
+        ("vector", Mode::Vector),
+        strategy("semantic"),
+        strategy("hybrid"),
+        strategy("smart"),
+        strategy("natural"),
+        ("natural+", Mode::Understood("natural".to_owned())),
+    ]
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ mod fields;
 mod indexing;
 /// API keys.
 mod keys;
+/// Searches in people's words.
+mod language;
 /// The description of the API.
 mod openapi;
 /// Who may ask at all.
@@ -103,6 +105,7 @@ struct Shared {
 
 /// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
 /// `index`, `stats`, `health`, `performance`, `database` or `suggestions` cannot be reached.
+/// `index`, `stats`, `health`, `performance`, `database` or as in `language` cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts, cors, keyring } = options;
     let edge = |route: &'static str| Edge {
@@ -152,6 +155,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     routes.extend(feedback::routes());
     routes.extend(suggest::routes());
     routes.extend(rag::routes());
+    routes.extend(language::routes());
     routes
 }
 

@@ -1,6 +1,11 @@
 //! The words of the domain, shared by all layers: a query, what is looked up for it, and what comes
 //! back. Plain data; knows nothing of HTTP, wasm, SQL or any index library.
 
+/// What is understood of a query.
+mod analysis;
+
+pub use analysis::{Analysis, Entity, Intent};
+
 use serde::{Deserialize, Serialize};
 
 /// Identifies one chunk of one version of one document: `sequence << 16 | ordinal`, where `sequence`

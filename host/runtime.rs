@@ -34,6 +34,8 @@ mod reload;
 mod rules;
 /// What one plugin version did.
 mod statistics;
+/// What a strategy makes of a query.
+mod understanding;
 
 pub use compiled::CompiledCache;
 pub use component::{CONTRACT, MAX_FILE_BYTES, PluginKind, exported_names, imported_names};

@@ -1,5 +1,7 @@
 //! The search service: admit, key, cache, and on a miss strategy, ranker, fetch. Knows nothing of HTTP.
 
+/// What an answer says of how its query was understood.
+pub mod analysis;
 /// The JSON shape of an answer.
 pub mod answer;
 /// Columns for the ranker.
@@ -12,6 +14,8 @@ pub mod passages;
 mod probes;
 /// What is asked.
 mod request;
+/// The query as it is understood, and as it was asked where that finds more.
+mod understand;
 /// Frequent questions, and their answers before anybody asks again.
 pub mod warm;
 
@@ -35,6 +39,9 @@ use warm::Frequent;
 
 /// The ranker of a request that names none.
 pub const DEFAULT_RANKER: &str = "rank-relevance";
+
+/// The confidence from which on a query is searched as it was understood, unless a request says another.
+pub const LEAST_CONFIDENCE: f32 = 0.6;
 
 /// What is searched unless another collection is named.
 const DOCUMENTS: &str = "documents";
@@ -196,12 +203,14 @@ impl Inner {
             name: ranker.to_owned(),
             known: registry.names(PluginKind::Ranker),
         })?;
+        let otherwise = request.understand.as_ref().and_then(|wish| wish.otherwise.as_deref());
+        let otherwise = otherwise.and_then(|name| registry.find(PluginKind::Strategy, name));
         let snapshot = self.index.snapshot();
         let affinity = match ranker.inputs.features.iter().any(|name| name == AFFINITY) {
             true => self.learning.choices.affinity(snapshot.terms(&request.query.text)),
             false => Arc::default(),
         };
-        Ok(Plan { request, strategy, ranker, snapshot, affinity })
+        Ok(Plan { request, strategy, otherwise, ranker, snapshot, affinity })
     }
 
     /// Admit, propose, rank, fetch.
@@ -225,8 +234,8 @@ impl Inner {
         Ok(computed)
     }
 
-    /// Propose and rank: all that is known of a query before anything of it is shown.
-    async fn outcome(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<page::Outcome, SearchError> {
+    /// Propose and rank one plan as it stands.
+    async fn as_planned(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<page::Outcome, SearchError> {
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         // Of the whole, the wait for a turn included: else one that came late would have no time left for the rest.
         let deadline = stages.began + within;
@@ -260,7 +269,8 @@ impl Inner {
         span.record("candidates", candidates.count);
         let ranking = plan.rank(&window, candidates).instrument(span).await?;
         stages.end("rank");
-        Ok(page::Outcome { window, ranking, strategies, degraded, reason })
+        let strategy = plan.strategy.clone();
+        Ok(page::Outcome { window, ranking, strategies, degraded, reason, strategy, analysis: None })
     }
 }
 
@@ -269,6 +279,8 @@ impl Inner {
 struct Plan {
     request: SearchRequest,
     strategy: Arc<Plugin>,
+    /// For a query that the strategy says is none of its own, if the request names one.
+    otherwise: Option<Arc<Plugin>>,
     ranker: Arc<Plugin>,
     snapshot: Snapshot,
     /// Empty unless the ranker asks for it.
@@ -294,6 +306,8 @@ impl Plan {
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.update(&(collection.len() as u64).to_le_bytes()).update(collection.as_bytes());
         hasher.update(self.strategy.identity.as_bytes());
+        hasher.update(&[u8::from(self.otherwise.is_some())]);
+        self.otherwise.iter().for_each(|plugin| _ = hasher.update(plugin.identity.as_bytes()));
         hasher.update(self.ranker.identity.as_bytes());
         hasher.update(&self.snapshot.generation().to_le_bytes());
         hasher.update(&self.affinity.fingerprint.to_le_bytes());
@@ -353,7 +367,7 @@ fn blame(error: CallError, plugin: &Plugin) -> SearchError {
     }
 }
 
-pub use request::SearchRequest;
+pub use request::{SearchRequest, Understand};
 
 /// How an answer came about.
 pub use crate::cache::Source as CacheStatus;

@@ -44,6 +44,7 @@ impl Question {
             context_lines: 0,
             explain: false,
             persona: None,
+            understand: None,
         }
     }
 }

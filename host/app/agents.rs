@@ -120,6 +120,7 @@ impl Agents {
                 context_lines: 0,
                 explain: false,
                 persona: request.persona.clone(),
+                understand: None,
             })
             .await?;
         let response: SearchResponse =

@@ -22,6 +22,7 @@ use crate::http::{
     TaskState, TaskStatus, Violation,
 };
 use crate::ingest::{self, IngestError};
+use crate::query::{Analysis, Query};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
@@ -35,6 +36,11 @@ const LISTED_TASKS: u32 = 100;
 impl Backend for App {
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         self.service.search(request).boxed()
+    }
+
+    fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>> {
+        let strategy = strategy.to_owned();
+        async move { self.service.analyze(&strategy, &query).await }.boxed()
     }
 
     fn world(&self) -> Option<Arc<dyn World>> {

@@ -38,7 +38,8 @@ pub enum Command {
     Eval {
         /// Folder with the corpus, the queries and the judgements.
         collection: PathBuf,
-        /// `text`, `vector`, or the name of a strategy; without it text, vector, semantic, hybrid and smart.
+        /// `text`, `vector`, or the name of a strategy (`natural+`: by what it understands); without it text, vector,
+        /// semantic, hybrid, smart, natural and natural+.
         #[arg(long)]
         mode: Option<String>,
         /// Folder of plugins that add to and override the built-in ones; may be given more than once.

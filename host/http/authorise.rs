@@ -22,6 +22,10 @@ pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
         "/healthz" | "/readyz" | "/openapi.json" | "/" | "/page/{file}" | "unmatched" => None,
         "/api/search/{strategy}"
         | "/api/search/feedback"
+        | "/api/search/natural-language"
+        | "/api/search/intelligent"
+        | "/api/search/contextual"
+        | "/api/search/analyze-query"
         | "/api/search/stats"
         | "/api/search/suggestions"
         | "/api/search/suggestions/intelligent"

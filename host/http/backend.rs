@@ -20,6 +20,7 @@ use super::rag::backend::Rag;
 use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
+use crate::query::{Analysis, Query};
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::suggest::Suggester;
 use crate::telemetry::HistoryFigures;
@@ -29,6 +30,9 @@ use crate::upstream::UpstreamFigures;
 pub trait Backend: Send + Sync + 'static {
     /// Answers one search; the future may be dropped at any time.
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>>;
+
+    /// What a strategy makes of a query; the future may be dropped at any time.
+    fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>>;
 
     /// The world of agents; none when it is switched off.
     fn world(&self) -> Option<Arc<dyn World>>;

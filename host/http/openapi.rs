@@ -15,6 +15,7 @@ use crate::http::authorise::scope_of;
 use crate::http::{database, ecs, feedback, indexing, keys, page, plugins, search, status, tasks};
 use crate::http::{database, ecs, indexing, keys, plugins, search, status, suggest, tasks};
 use crate::http::{database, ecs, indexing, keys, plugins, rag, search, status, tasks};
+use crate::http::{database, ecs, indexing, keys, language, plugins, search, status, tasks};
 
 const JSON: &str = "application/json";
 
@@ -28,6 +29,10 @@ const JSON: &str = "application/json";
         search::search,
         suggest::suggestions,
         suggest::intelligent,
+        language::natural_language,
+        language::intelligent,
+        language::contextual,
+        language::analyze_query,
         ecs::search::search,
         rag::query::query,
         rag::embed::embed,

@@ -20,7 +20,7 @@ use self::request::{SearchBody, to_request};
 use crate::http::problem::{Problem, ProblemDocument, code_of};
 use crate::http::{Name, Shared, body};
 use crate::service::answer::SearchResponse;
-use crate::service::{Answer, CacheStatus};
+use crate::service::{Answer, CacheStatus, SearchRequest};
 
 /// Search with a strategy.
 ///
@@ -59,7 +59,18 @@ pub(super) async fn search(
 ) -> Result<Response, Problem> {
     let start = Instant::now();
     let body = body::read_json(request, body::SMALL).await?;
-    let (mut request, agent) = to_request(&strategy, &body)?;
+    let (request, agent) = to_request(&strategy, &body)?;
+    answer(&shared, label(&strategy), request, agent, start).await
+}
+
+/// One validated search, counted under `label`.
+pub(super) async fn answer(
+    shared: &Shared,
+    label: &str,
+    mut request: SearchRequest,
+    agent: Option<String>,
+    start: Instant,
+) -> Result<Response, Problem> {
     request.persona = agent.map(|agent| persona::of(&*shared.backend, &agent)).transpose()?;
     // Before the search, so that its answer is at least as fresh as that.
     let freshness = shared.freshness.value(shared.backend.freshness());
@@ -71,7 +82,7 @@ pub(super) async fn search(
         }
     };
     let elapsed = start.elapsed();
-    shared.metrics.searched(label(&strategy), answer.cache, elapsed, &answer.timings);
+    shared.metrics.searched(label, answer.cache, elapsed, &answer.timings);
     let mut response = to_response(answer, elapsed);
     response.headers_mut().insert(HeaderName::from_static(freshness::NAME), freshness);
     Ok(response)

@@ -11,6 +11,8 @@ mod ecs;
 mod feedback;
 /// Malformed and malicious input.
 mod hostile;
+/// Searches in people's words.
+mod language;
 /// Over a real socket: streams, stopping.
 mod live;
 /// Retrieval for language models.
@@ -42,6 +44,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::cache;
 use crate::index::{IndexStats, ModelStats};
+use crate::index::IndexStats;
+use crate::query::{Analysis, Query};
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
 
@@ -205,7 +209,7 @@ impl Backend for Fake {
             let text = request.query.text.clone();
             let strategy = request.strategy.clone();
             self.seen.lock().push(request);
-            if !["semantic", "syntax", "hybrid", "smart"].contains(&strategy.as_str()) {
+            if !["semantic", "syntax", "hybrid", "smart", "natural"].contains(&strategy.as_str()) {
                 return Err(SearchError::UnknownStrategy {
                     name: strategy,
                     known: vec!["hybrid".into(), "smart".into()],
@@ -239,6 +243,10 @@ impl Backend for Fake {
         &self.usage
     fn rag(&self) -> &dyn Rag {
         &self.rag
+    fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>> {
+        assert_eq!(strategy, "natural");
+        let failure = failure(&query.text);
+        async move { failure.map_or_else(|| Ok(language::analysis(&query.text)), Err) }.boxed()
     }
 
     fn search_agents(&self, request: AgentSearch) -> BoxFuture<'_, Result<AgentMatches, AgentSearchError>> {

@@ -25,6 +25,23 @@ pub mod ranker {
     });
 }
 
+/// A strategy that understands queries too. What it shares with `strategy` is called through that; only the
+/// understanding is called through this.
+#[allow(missing_docs, reason = "generated from the contract, which is documented")]
+pub mod natural_strategy {
+    wasmtime::component::bindgen!({
+        path: ["wit/v0.1", "wit/language-v0.1"],
+        world: "corsac:language/natural-strategy",
+        exports: { default: async },
+        with: {
+            "corsac:plugin/types": super::strategy::corsac::plugin::types,
+            "corsac:plugin/retrieval": super::strategy::corsac::plugin::retrieval,
+            "wasi:config/store": super::strategy::wasi::config::store,
+            "wasi:logging/logging": super::strategy::wasi::logging::logging,
+        },
+    });
+}
+
 /// Everything that trait rules may have. Its interfaces are looked for one by one: all but the trait model may be
 /// missing. What goes in is borrowed, so that columns are copied once, into the guest.
 #[allow(missing_docs, reason = "generated from the contract, which is documented")]

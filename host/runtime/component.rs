@@ -116,32 +116,38 @@ pub fn kinds(component: &Component) -> Result<Vec<PluginKind>, LoadError> {
     Ok(kinds)
 }
 
-/// What trait rules provide beside the trait model: interfaces of a contract of their own, each of which they
-/// may do without.
+/// What a component provides beside what makes it a plugin: interfaces of contracts of their own, each of which it may
+/// do without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Provisions {
-    /// `corsac:agents/society`
+    /// `corsac:agents/society`, of trait rules
     pub society: bool,
-    /// `corsac:agents/matching`
+    /// `corsac:agents/matching`, of trait rules
     pub matching: bool,
-    /// `corsac:agents/grouping`
+    /// `corsac:agents/grouping`, of trait rules
     pub grouping: bool,
+    /// `corsac:language/understanding`, of strategies
+    pub understanding: bool,
 }
 
 /// One in a version that this host does not speak is an error, not a missing one.
 pub fn provisions(component: &Component) -> Result<Provisions, LoadError> {
     let exports = exported_names(component);
     let has = |interface: &str| {
-        let found = exports.iter().find_map(|export| {
-            Some((export, export.strip_prefix("corsac:agents/")?.strip_prefix(interface)?.strip_prefix('@')?))
-        });
+        let found =
+            exports.iter().find_map(|export| Some((export, export.strip_prefix(interface)?.strip_prefix('@')?)));
         match found {
             None => Ok(false),
             Some((_, version)) if speaks(version) => Ok(true),
             Some((export, _)) => Err(LoadError::WrongContract { found: export.clone(), supported: CONTRACT }),
         }
     };
-    Ok(Provisions { society: has("society")?, matching: has("matching")?, grouping: has("grouping")? })
+    Ok(Provisions {
+        society: has("corsac:agents/society")?,
+        matching: has("corsac:agents/matching")?,
+        grouping: has("corsac:agents/grouping")?,
+        understanding: has("corsac:language/understanding")?,
+    })
 }
 
 /// Whether this host speaks a version of a contract.

@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
+use super::bindings::natural_strategy::{NaturalStrategy, NaturalStrategyIndices};
 use super::bindings::ranker::{Ranker, RankerPre};
 use super::bindings::rules::exports::corsac::{agents, plugin};
-use super::bindings::strategy::{Strategy, StrategyPre};
+use super::bindings::strategy::{Strategy, StrategyIndices};
 use super::component::{PluginKind, Provisions};
 use super::engine::TICK;
 use super::error::{CallError, LoadError};
@@ -20,7 +21,11 @@ use super::limits::{InstancePolicy, PluginOptions};
 
 /// A linked component, ready to be instantiated as one kind.
 pub enum Template {
-    Strategy(StrategyPre<HostState>),
+    Strategy {
+        pre: InstancePre<HostState>,
+        strategy: Box<StrategyIndices>,
+        language: Option<Box<NaturalStrategyIndices>>,
+    },
     Ranker(RankerPre<HostState>),
     TraitRules { pre: InstancePre<HostState>, places: Box<RulesPlaces> },
 }
@@ -62,7 +67,7 @@ impl RulesPlaces {
 }
 
 pub enum Guest {
-    Strategy(Strategy),
+    Strategy { strategy: Box<Strategy>, language: Option<Box<NaturalStrategy>> },
     Ranker(Ranker),
     TraitRules(Box<RulesGuest>),
 }
@@ -75,16 +80,27 @@ pub struct Instance {
 }
 
 impl Template {
-    /// `provisions`: what trait rules export beside the trait model.
+    /// `provisions`: what the component exports beside the kind.
     pub fn new(kind: PluginKind, provisions: Provisions, pre: InstancePre<HostState>) -> Result<Self, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         Ok(match kind {
-            PluginKind::Strategy => Template::Strategy(StrategyPre::new(pre).map_err(contract)?),
+            PluginKind::Strategy => Template::Strategy {
+                strategy: Box::new(StrategyIndices::new(&pre).map_err(contract)?),
+                language: (provisions.understanding)
+                    .then(|| NaturalStrategyIndices::new(&pre).map(Box::new))
+                    .transpose()
+                    .map_err(contract)?,
+                pre,
+            },
             PluginKind::Ranker => Template::Ranker(RankerPre::new(pre).map_err(contract)?),
             PluginKind::TraitRules => {
                 Template::TraitRules { places: Box::new(RulesPlaces::find(&pre, provisions).map_err(contract)?), pre }
             }
         })
+    }
+
+    pub fn understands(&self) -> bool {
+        matches!(self, Template::Strategy { language: Some(_), .. })
     }
 
     /// What trait rules have beside the trait model; nothing for other kinds.
@@ -94,6 +110,7 @@ impl Template {
             society: places.society.is_some(),
             matching: places.matching.is_some(),
             grouping: places.grouping.is_some(),
+            understanding: false,
         }
     }
 
@@ -106,9 +123,8 @@ impl Template {
     ) -> Result<Instance, CallError> {
         let state = HostState::new(label.clone(), settings.clone(), options.memory_bytes as usize);
         let engine = match self {
-            Template::Strategy(pre) => pre.engine(),
             Template::Ranker(pre) => pre.engine(),
-            Template::TraitRules { pre, .. } => pre.component().engine(),
+            Template::Strategy { pre, .. } | Template::TraitRules { pre, .. } => pre.component().engine(),
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
@@ -127,7 +143,15 @@ impl Template {
         store.set_epoch_deadline(1);
         store.data_mut().begin(None, 0, ticks(options.deadline()));
         let guest = match self {
-            Template::Strategy(pre) => pre.instantiate_async(&mut store).await.map(Guest::Strategy),
+            Template::Strategy { pre, strategy, language } => {
+                pre.instantiate_async(&mut store).await.and_then(|instance| {
+                    let language = language
+                        .as_ref()
+                        .map(|language| language.load(&mut store, &instance).map(Box::new))
+                        .transpose()?;
+                    Ok(Guest::Strategy { strategy: Box::new(strategy.load(&mut store, &instance)?), language })
+                })
+            }
             Template::Ranker(pre) => pre.instantiate_async(&mut store).await.map(Guest::Ranker),
             Template::TraitRules { pre, places } => pre
                 .instantiate_async(&mut store)

@@ -155,7 +155,7 @@ async fn describe(template: &Template) -> Result<(Description, Inputs), LoadErro
     let mut instance = template.instantiate(&"(loading)".into(), &Arc::from([]), &options).await.map_err(failed)?;
     let store = &mut instance.store;
     let described = match &instance.guest {
-        Guest::Strategy(guest) => guest
+        Guest::Strategy { strategy, .. } => strategy
             .corsac_plugin_candidate_generation()
             .call_describe(&mut *store)
             .await
@@ -208,7 +208,10 @@ fn check_description(name: &str, version: &str, purpose: &str) -> Result<(), Loa
 async fn try_once(plugin: &Plugin) -> Result<(), LoadError> {
     let query = Query::new("corsac", 10);
     let outcome = match plugin.kind {
-        PluginKind::Strategy => plugin.propose(&query, Arc::new(NothingFound)).await.map(drop),
+        PluginKind::Strategy => match plugin.propose(&query, Arc::new(NothingFound)).await {
+            Ok(_) if plugin.understands() => plugin.analyze(&query).await.map(drop),
+            outcome => outcome.map(drop),
+        },
         PluginKind::Ranker => {
             let candidates = Candidates {
                 count: 1,

@@ -110,8 +110,8 @@ impl Plugin {
     pub async fn propose(&self, query: &Query, retriever: Arc<dyn Retriever>) -> Result<Proposal, CallError> {
         let mut call = self.begin(Some(retriever)).await?;
         let wire = convert::query(query);
-        let Guest::Strategy(guest) = &call.instance.guest else { return Err(self.not_a("strategy")) };
-        let outcome = guest.corsac_plugin_candidate_generation().call_propose(&mut call.instance.store, &wire).await;
+        let Guest::Strategy { strategy, .. } = &call.instance.guest else { return Err(self.not_a("strategy")) };
+        let outcome = strategy.corsac_plugin_candidate_generation().call_propose(&mut call.instance.store, &wire).await;
         self.finish(call, outcome, convert::proposal)
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use super::analysis::QueryAnalysis;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchResponse {
     /// Always true: a failure is a problem document with its own status, never a 200.
@@ -31,6 +33,9 @@ pub struct SearchResponse {
     pub ranker: PluginRef,
     /// Why the strategy chose its plan, if it had a choice.
     pub reason: Option<String>,
+    /// How the query was understood, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub analysis: Option<QueryAnalysis>,
     /// Always null; kept for clients of the earlier API.
     pub error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::analysis::QueryAnalysis;
 use super::answer::{
     Explanation, Highlight, LegScore, PluginRef, ProbeExplanation, ResultExplanation, ResultMetadata, SearchResponse,
     SearchResult,
@@ -27,12 +28,16 @@ pub struct Outcome {
     pub strategies: Vec<String>,
     pub degraded: Vec<String>,
     pub reason: Option<String>,
+    /// Whose candidates these are.
+    pub strategy: Arc<Plugin>,
+    /// None when the query was not to be understood.
+    pub analysis: Option<QueryAnalysis>,
 }
 
 /// The finished body. Degraded answers are not kept: the next one may be whole.
 pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed, SearchError> {
     let request = &plan.request;
-    let Outcome { window, ranking, strategies, degraded, reason } = outcome;
+    let Outcome { window, ranking, strategies, degraded, reason, strategy, analysis } = outcome;
     let order = order(&ranking.scores);
     let mut bodies = Bodies::new(&plan.snapshot);
     let mut results = Vec::new();
@@ -65,9 +70,10 @@ pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed,
         search_strategies: strategies,
         degraded: !degraded.is_empty(),
         degraded_reasons: degraded,
-        strategy: plugin_ref(&plan.strategy),
+        strategy: plugin_ref(&strategy),
         ranker: plugin_ref(&plan.ranker),
         reason,
+        analysis,
         error: None,
         explain: request.explain.then(|| explanation(plan, &window.runs)),
     };

@@ -21,6 +21,17 @@ pub struct SearchRequest {
     pub explain: bool,
     /// Whom the ranker may please.
     pub persona: Option<Arc<Persona>>,
+    /// The strategy is asked what the query means, and what it answers is searched by.
+    pub understand: Option<Understand>,
+}
+
+/// How far a query shall be understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Understand {
+    /// Below this confidence the query is searched as it was asked, 0..=1.
+    pub least_confidence: f32,
+    /// The strategy for a query of which the request's own says that another suits it better.
+    pub otherwise: Option<String>,
 }
 
 impl SearchRequest {
@@ -28,7 +39,8 @@ impl SearchRequest {
     /// and names and aliases of the same plugin are the same question.
     pub(super) fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
-        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain, persona } = self;
+        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain, persona, understand } =
+            self;
         let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
         let numbers = [*limit, *offset, *max_results, *context_lines];
         for number in numbers {
@@ -37,6 +49,11 @@ impl SearchRequest {
         hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
         hasher.update(&[u8::from(similarity_threshold.is_some())]);
         hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
+        // Not whom `otherwise` names: that plugin's identity is in the key, as those of the others are.
+        let wish = understand.as_ref().map_or(0, |wish| 1 + u8::from(wish.otherwise.is_some()));
+        hasher.update(&[wish]);
+        let least = understand.as_ref().map(|wish| wish.least_confidence).unwrap_or_default();
+        hasher.update(&least.to_le_bytes());
         // Lengths in front, so that no two lists of texts look alike.
         let mut texts = |texts: &mut dyn ExactSizeIterator<Item = &str>| {
             hasher.update(&(texts.len() as u64).to_le_bytes());

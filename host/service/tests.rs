@@ -43,6 +43,7 @@ fn asked_by(persona: Option<Persona>) -> SearchRequest {
         context_lines: 0,
         explain: false,
         persona: persona.map(Arc::new),
+        understand: None,
     }
 }
 
@@ -94,6 +95,19 @@ fn the_order_in_which_traits_are_given_does_not_matter_but_which_has_which_value
     assert_eq!(digest(&[("empathy", 0.9), ("courage", 0.1)]), expected);
     for other in [&[("courage", 0.9), ("empathy", 0.1)][..], &[("courage", 0.1)], &[("courageempathy", 0.1)], &[]] {
         assert_ne!(digest(other), expected, "{other:?}");
+    }
+}
+
+#[test]
+fn how_a_query_shall_be_understood_is_part_of_the_question() {
+    let wish = |least_confidence, otherwise: Option<&str>| Understand {
+        least_confidence,
+        otherwise: otherwise.map(str::to_owned),
+    };
+    let digest = |understand| SearchRequest { understand, ..asked_by(None) }.digest();
+    let different = [None, Some(wish(0.0, None)), Some(wish(0.5, None)), Some(wish(0.5, Some("smart")))].map(digest);
+    for (at, one) in different.iter().enumerate() {
+        assert!(!different[..at].contains(one), "{at}");
     }
 }
 

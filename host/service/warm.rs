@@ -248,6 +248,7 @@ mod tests {
             context_lines: 0,
             explain: false,
             persona: None,
+            understand: None,
         }
     }
 

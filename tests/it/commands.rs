@@ -98,7 +98,7 @@ fn eval_measures_what_it_should() {
 
     let (code, table, errors) = run(&["eval", collection.name()]);
     assert_eq!(code, 0, "{errors}");
-    for mode in ["text", "vector", "semantic", "hybrid", "smart"] {
+    for mode in ["text", "vector", "semantic", "hybrid", "smart", "natural", "natural+"] {
         assert_eq!(figures(&table, mode)[1], "4", "{table}");
     }
     let (code, _, errors) = run(&["eval", collection.name(), "--mode", "nobody"]);

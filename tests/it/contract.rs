@@ -5,6 +5,7 @@ use std::path::Path;
 /// Files of every released contract with the BLAKE3 digest that they had at release. A new ability is a
 /// new interface or a new folder (`wit/README.md`), never another line here.
 const RELEASED: &[(&str, &str)] = &[
+    ("language-v0.1/understanding.wit", "677d2f6dc8f17e33dbdb9319b12e7f4f0f2df622b804c616f9d80ebbeed35df6"),
     ("v0.1/candidate-generation.wit", "0383900810baa378bba24b5a7a261b8f6d2562b1c1c1dcc6b04eb28893e5baf5"),
     ("v0.1/deps/wasi-config/config.wit", "5107077290cbc1cd35a155b3574bc0772ec4a36bd04ed9e5c3c10a446a4b30d5"),
     ("v0.1/deps/wasi-logging/logging.wit", "17052be432ec15e735d85d733ab6682b1d568c179b9e5f288ba7aa2a7059bea0"),

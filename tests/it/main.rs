@@ -12,6 +12,7 @@ mod durability;
 mod faults;
 mod hostile;
 mod indexing;
+mod language;
 mod outage;
 mod page;
 mod postgres;

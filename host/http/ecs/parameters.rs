@@ -46,7 +46,7 @@ impl Parameters {
     }
 
     /// None when it is left out or empty.
-    pub(super) fn text(&self, field: &str) -> Option<String> {
+    pub(in crate::http) fn text(&self, field: &str) -> Option<String> {
         let value = self.given(field)?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
@@ -66,7 +66,7 @@ impl Parameters {
         }
     }
 
-    pub(super) fn flag(&mut self, field: &str, default: bool) -> bool {
+    pub(in crate::http) fn flag(&mut self, field: &str, default: bool) -> bool {
         match self.text(field).as_deref() {
             None => default,
             Some("true" | "1") => true,
@@ -79,7 +79,7 @@ impl Parameters {
     }
 
     /// `limit` (1 to 1000) and `offset`.
-    pub(super) fn page(&mut self, default: u32) -> PageOf {
+    pub(in crate::http) fn page(&mut self, default: u32) -> PageOf {
         let limit = self.number("limit", default, 1, 1000);
         PageOf { offset: self.number("offset", 0, 0, MAX_OFFSET), limit }
     }

@@ -80,11 +80,15 @@ pub struct SearchBody {
     pub expand_query: Option<Box<Value>>,
     #[schema(value_type = Option<Object>, deprecated)]
     pub search_modes: Option<Box<Value>>,
-    #[schema(value_type = Option<Object>, deprecated)]
+    /// Look for synonyms too; true when left out. This and the fields after it have an effect where a query is
+    /// understood: `natural-language`, `intelligent`, `contextual`.
+    #[schema(value_type = Option<bool>, default = true)]
     pub enable_expansion: Option<Box<Value>>,
-    #[schema(value_type = Option<Object>, deprecated)]
+    /// Below this confidence a query is searched as it was asked.
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1, default = 0.6)]
     pub confidence_threshold: Option<Box<Value>>,
-    #[schema(value_type = Option<Object>, deprecated)]
+    /// Where the client is while it asks: what is near is preferred. Of `contextual`.
+    #[schema(value_type = Option<crate::http::language::SearchContext>)]
     pub context: Option<Box<Value>>,
 }
 
@@ -119,13 +123,24 @@ pub(in crate::http) const FIELDS: &[&str] = &[
 /// A validated request and the agent for whom it is, or a problem with all violations. Whether there is such
 /// an agent is the world's to say: `persona` is still none.
 pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<(SearchRequest, Option<String>), Problem> {
+    to_request_with(strategy, body, |_, _| |_| ())
+}
+
+/// `to_request` with rules for more fields: `rules` reads them and says what they do to a request.
+pub(in crate::http) fn to_request_with<Apply: FnOnce(&mut SearchRequest)>(
+    strategy: &str,
+    body: &[u8],
+    rules: impl FnOnce(&mut SearchBody, &mut Vec<Violation>) -> Apply,
+) -> Result<(SearchRequest, Option<String>), Problem> {
     if !fields::is_plugin_name(strategy) {
         return Err(Problem::new(Code::UnknownStrategy, "a strategy's name has letters, digits and dashes"));
     }
     let (mut body, mut violations) = body::parse::<SearchBody>(body, FIELDS)?;
     let agent = body.agent.take();
     let query_was_readable = !violations.iter().any(|violation| violation.field == "query");
-    let request = validate(strategy, body, query_was_readable, &mut violations);
+    let apply = rules(&mut body, &mut violations);
+    let mut request = validate(strategy, body, query_was_readable, &mut violations);
+    apply(&mut request);
     if violations.is_empty() { Ok((request, agent)) } else { Err(Problem::invalid(violations)) }
 }
 
@@ -172,6 +187,7 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
         context_lines,
         explain: body.explain.unwrap_or(false),
         persona: None,
+        understand: None,
     }
 }
 

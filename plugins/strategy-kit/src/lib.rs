@@ -15,6 +15,7 @@ pub mod bindings {
     });
 }
 
+pub mod choose;
 pub mod fusion;
 pub mod plan;
 pub mod shape;

@@ -187,7 +187,8 @@ fn rrf_k(query: &Query) -> Result<f32, PluginError> {
     }
 }
 
-fn why(error: &RetrievalError) -> String {
+/// An error in words for the answer.
+pub fn why(error: &RetrievalError) -> String {
     match error {
         RetrievalError::BadProbe(reason)
         | RetrievalError::Unavailable(reason)
