@@ -17,20 +17,20 @@ mod history;
 mod hosts;
 /// API keys between the parts.
 pub mod keys;
-/// Retrieval for language models.
-mod rag;
 /// The better embedding model.
 mod model;
+/// Retrieval for language models.
+mod rag;
 /// The database as the engine that answers look-ups.
 mod retrieval;
 /// Which store a server has.
 mod store;
-/// What is remembered of use.
-mod usage;
-/// Services elsewhere.
-mod upstream;
 /// Suggestions while somebody types.
 mod suggest;
+/// Services elsewhere.
+mod upstream;
+/// What is remembered of use.
+mod usage;
 /// The world of agents.
 mod world;
 
@@ -66,11 +66,17 @@ pub enum AppError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("cannot use the data folder {folder}: {reason}")]
-    DataFolder { folder: PathBuf, reason: String },
+    DataFolder {
+        folder: PathBuf,
+        reason: String,
+    },
     #[error("another corsac uses the data folder {0}; stop it, or choose another with --data")]
     InUse(PathBuf),
     #[error("cannot serve on {address}: {reason}")]
-    Listen { address: std::net::SocketAddr, reason: String },
+    Listen {
+        address: std::net::SocketAddr,
+        reason: String,
+    },
     #[error("the folder {0} cannot be indexed: it is not there or no folder")]
     NoTree(PathBuf),
     #[error(transparent)]
@@ -83,13 +89,17 @@ pub enum AppError {
     Cache(#[from] crate::cache::BadUrl),
     #[error(transparent)]
     Client(#[from] crate::upstream::ClientError),
+    #[error(transparent)]
     Suggest(#[from] SuggestError),
     #[error("plugins: {0}")]
     Plugins(#[from] LoadError),
     #[error(
         "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
     )]
-    NoKey { address: std::net::SocketAddr, store: String },
+    NoKey {
+        address: std::net::SocketAddr,
+        store: String,
+    },
     #[error("there is no API key {0}: `corsac key list` shows those that there are")]
     UnknownKey(String),
     #[error(transparent)]

@@ -10,10 +10,10 @@ mod ecs;
 mod file;
 /// Where a store is.
 mod location;
-/// The values of retrieval for language models.
-mod rag;
 /// The values of a better embedding model.
 mod model;
+/// The values of retrieval for language models.
+mod rag;
 /// Values that are never shown.
 mod secret;
 /// Who may ask.
@@ -26,10 +26,10 @@ mod shared;
 mod suggest;
 /// The values of what the server says about itself.
 mod telemetry;
-/// The values of what is remembered of use.
-mod usage;
 /// The values of services elsewhere.
 mod upstream;
+/// The values of what is remembered of use.
+mod usage;
 
 pub use command::{
     Command, CommandLine, KeyCommand, PluginCommand, ServeArguments, SharedArguments, StoreArguments, StoreCommand,
@@ -37,16 +37,16 @@ pub use command::{
 };
 pub use ecs::EcsSettings;
 pub use location::{LocationError, StoreLocation};
-pub use rag::RagSettings;
 pub use model::ModelSettings;
+pub use rag::RagSettings;
 pub use secret::Secret;
 pub use security::{KeyPolicy, SecurityArguments, SecuritySettings};
 pub use settings::{CacheSettings, IndexSettings, PluginOverrides, RetrievalMode, ServerSettings, Settings};
 pub use shared::{DatabaseSettings, RedisSettings};
 pub use suggest::SuggestSettings;
 pub use telemetry::TelemetrySettings;
-pub use usage::UsageSettings;
 pub use upstream::{AnswersSettings, EmbeddingsSettings, UpstreamArguments, UpstreamSettings};
+pub use usage::UsageSettings;
 
 use std::path::{Path, PathBuf};
 

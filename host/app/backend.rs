@@ -16,10 +16,8 @@ use crate::ecs::World;
 use crate::http::{
     AgentMatches, AgentSearch, AgentSearchError, Backend, BackendError, CreatedKey, DatabaseStatus, DocumentOutcome,
     DocumentState, Freshness, HistoryRequest, IndexRequest, IndexStatus, KeyRequest, KeyStatus, PartStatus,
-    PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, TaskState,
-    TaskStatus, Usage, Violation,
     PastFigures, PluginErrors, PluginKind, PluginSource, PluginState, PluginStatus, PoolUse, PostedDocument, Rag,
-    TaskState, TaskStatus, Violation,
+    TaskState, TaskStatus, Usage, Violation,
 };
 use crate::ingest::{self, IngestError};
 use crate::query::{Analysis, Query};
@@ -64,6 +62,8 @@ impl Backend for App {
 
     fn suggester(&self) -> Option<Arc<dyn Suggester>> {
         self.suggest.clone().map(|suggest| suggest as Arc<dyn Suggester>)
+    }
+
     fn rag(&self) -> &dyn Rag {
         self
     }

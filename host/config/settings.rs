@@ -10,14 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Lifetimes;
 use crate::config::{
-    ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, TelemetrySettings,
+    AnswersSettings, ConfigError, DatabaseSettings, EcsSettings, EmbeddingsSettings, ModelSettings, RagSettings,
+    RedisSettings, SecuritySettings, ServeArguments, SuggestSettings, TelemetrySettings, UpstreamSettings,
     UsageSettings,
-    AnswersSettings, ConfigError, DatabaseSettings, EcsSettings, EmbeddingsSettings, RedisSettings, SecuritySettings,
-    ServeArguments, TelemetrySettings, UpstreamSettings,
-    ConfigError, DatabaseSettings, EcsSettings, RedisSettings, SecuritySettings, ServeArguments, SuggestSettings,
-    ConfigError, DatabaseSettings, EcsSettings, RagSettings, RedisSettings, SecuritySettings, ServeArguments,
-    ConfigError, DatabaseSettings, EcsSettings, ModelSettings, RedisSettings, SecuritySettings, ServeArguments,
-    TelemetrySettings,
 };
 use crate::config::{file, upstream};
 use crate::runtime::{InstancePolicy, PluginOptions};

@@ -12,10 +12,9 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
-use crate::http::{database, ecs, feedback, indexing, keys, page, plugins, search, status, tasks};
-use crate::http::{database, ecs, indexing, keys, plugins, search, status, suggest, tasks};
-use crate::http::{database, ecs, indexing, keys, plugins, rag, search, status, tasks};
-use crate::http::{database, ecs, indexing, keys, language, plugins, search, status, tasks};
+use crate::http::{
+    database, ecs, feedback, indexing, keys, language, page, plugins, rag, search, status, suggest, tasks,
+};
 
 const JSON: &str = "application/json";
 

@@ -43,8 +43,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::cache;
-use crate::index::{IndexStats, ModelStats};
 use crate::index::IndexStats;
+use crate::index::{IndexStats, ModelStats};
 use crate::query::{Analysis, Query};
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
@@ -241,8 +241,12 @@ impl Backend for Fake {
 
     fn usage(&self) -> &dyn Usage {
         &self.usage
+    }
+
     fn rag(&self) -> &dyn Rag {
         &self.rag
+    }
+
     fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>> {
         assert_eq!(strategy, "natural");
         let failure = failure(&query.text);

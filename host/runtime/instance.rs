@@ -27,7 +27,10 @@ pub enum Template {
         language: Option<Box<NaturalStrategyIndices>>,
     },
     Ranker(RankerPre<HostState>),
-    TraitRules { pre: InstancePre<HostState>, places: Box<RulesPlaces> },
+    TraitRules {
+        pre: InstancePre<HostState>,
+        places: Box<RulesPlaces>,
+    },
 }
 
 /// Where the interfaces of trait rules are among their exports.

@@ -29,6 +29,6 @@ mod support;
 mod swap;
 mod tidy;
 mod tls;
-mod usage;
 mod upstream;
+mod usage;
 mod world;

@@ -24,8 +24,7 @@ async fn choose(client: &Client, query: &str, path: &str) -> Value {
 }
 
 async fn forget(client: &Client, query: &str) -> Value {
-    let url = client.url(&format!("/api/search/usage{query}"));
-    reqwest::Client::new().delete(url).send().await.unwrap().json().await.unwrap()
+    client.delete(&format!("/api/search/usage{query}")).await.json()
 }
 
 #[tokio::test(flavor = "multi_thread")]

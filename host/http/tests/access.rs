@@ -21,10 +21,8 @@ async fn key(keyring: &Keyring, scopes: &str) -> String {
 }
 
 /// What each route wants, written down a second time: whoever adds a route decides here, too.
-const WANTED: [(&str, Option<Scope>); 24] = [
+const WANTED: &[(&str, Option<Scope>)] = &[
     ("/", None),
-const WANTED: [(&str, Option<Scope>); 22] = [
-const WANTED: [(&str, Option<Scope>); 31] = [
     ("/api/documents", Some(Scope::Index)),
     ("/api/ecs/agents/search", Some(Scope::Search)),
     ("/api/keys", Some(Scope::Admin)),
@@ -52,9 +50,9 @@ const WANTED: [(&str, Option<Scope>); 31] = [
     ("/api/search/performance", Some(Scope::Search)),
     ("/api/search/performance/history", Some(Scope::Admin)),
     ("/api/search/stats", Some(Scope::Search)),
-    ("/api/search/usage", Some(Scope::Admin)),
     ("/api/search/suggestions", Some(Scope::Search)),
     ("/api/search/suggestions/intelligent", Some(Scope::Search)),
+    ("/api/search/usage", Some(Scope::Admin)),
     ("/api/search/{strategy}", Some(Scope::Search)),
     ("/api/tasks", Some(Scope::Index)),
     ("/api/tasks/{id}", Some(Scope::Index)),
@@ -129,7 +127,7 @@ const WORLD: [(&str, Scope); 54] = [
 async fn every_route_wants_its_scope_and_nothing_else_opens_it() {
     let mut routes: Vec<&str> = super::super::routes().iter().map(|(path, _)| *path).collect();
     routes.sort();
-    let wanted = WANTED.map(|(route, scope)| (route, scope, scope)).into_iter();
+    let wanted = WANTED.iter().map(|(route, scope)| (*route, *scope, *scope));
     let of_the_world = WORLD.map(|(route, change)| (route, Some(Scope::Search), Some(change)));
     let mut wanted: Vec<_> = wanted.chain(of_the_world).collect();
     wanted.sort_by_key(|(route, ..)| *route);

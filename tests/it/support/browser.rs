@@ -19,6 +19,7 @@ pub struct Page {
 
 impl Page {
     pub async fn open(browser: &Browser, url: &str, dark: bool) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new();
         let mut arguments = browser.arguments();
         arguments.extend(dark.then(|| "--blink-settings=preferredColorScheme=0".to_owned()));

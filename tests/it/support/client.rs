@@ -55,6 +55,10 @@ impl Client {
         self.http.post(self.url(path)).header("content-type", "application/json").body(body)
     }
 
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.http.delete(self.url(path))).await.unwrap()
+    }
+
     pub async fn put(&self, path: &str, body: Value) -> Reply {
         let request = self.http.put(self.url(path)).header("content-type", "application/json");
         self.send(request.body(body.to_string())).await.unwrap()
