@@ -219,6 +219,7 @@ async fn search(service: &Service, strategy: &str, text: &str, id: &str) -> Resu
         max_results: 100,
         context_lines: 0,
         explain: false,
+        facets: vec![],
         persona: None,
     };
     let failed = |error| EvalError::Search { query: id.to_owned(), error };

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod chunk;
+mod deadline;
 mod disk;
 mod embed;
 mod highlight;
@@ -32,6 +33,7 @@ use catalogue::{Catalogue, Entry};
 use chunk::Chunk;
 use embed::Embedder;
 use pattern::PatternIndex;
+pub use deadline::Deadline;
 pub use remote::Searched;
 pub use snapshot::Snapshot;
 use snapshot::View;

@@ -21,6 +21,7 @@ use crate::http::{
 };
 use crate::ingest::{self, IngestError};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
+use crate::service::stream::Streams;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
 use crate::telemetry::HistoryFigures;
@@ -31,6 +32,10 @@ const LISTED_TASKS: u32 = 100;
 impl Backend for App {
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>> {
         self.service.search(request).boxed()
+    }
+
+    fn streams(&self) -> &dyn Streams {
+        &self.service
     }
 
     fn world(&self) -> Option<Arc<dyn World>> {

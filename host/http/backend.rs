@@ -18,6 +18,7 @@ use super::ecs::search::{AgentMatches, AgentSearch, AgentSearchError};
 use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
+use crate::service::stream::Streams;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::telemetry::HistoryFigures;
 
@@ -25,6 +26,9 @@ use crate::telemetry::HistoryFigures;
 pub trait Backend: Send + Sync + 'static {
     /// Answers one search; the future may be dropped at any time.
     fn search(&self, request: SearchRequest) -> BoxFuture<'_, Result<Answer, SearchError>>;
+
+    /// Searches whose answers come in parts.
+    fn streams(&self) -> &dyn Streams;
 
     /// The world of agents; none when it is switched off.
     fn world(&self) -> Option<Arc<dyn World>>;

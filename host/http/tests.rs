@@ -14,6 +14,8 @@ mod hostile;
 mod live;
 /// Answers of searching and indexing.
 mod routes;
+/// Searches whose answers come in parts.
+mod parts;
 /// Answers about the server itself.
 mod status;
 
@@ -57,6 +59,7 @@ pub(super) struct Fake {
     /// Searches for `slow` wait for a permit.
     pub(super) gate: tokio::sync::Semaphore,
     pub(super) slow_started: tokio::sync::Semaphore,
+    pub(super) streams: parts::FakeStreams,
 }
 
 pub(super) const BODY: &str = r#"{"success":true,"results":[]}"#;
@@ -78,6 +81,7 @@ impl Default for Fake {
             task: watch::Sender::new(task_at(TaskState::Running, 0)),
             gate: tokio::sync::Semaphore::new(0),
             slow_started: tokio::sync::Semaphore::new(0),
+            streams: parts::FakeStreams::default(),
         }
     }
 }
@@ -218,6 +222,10 @@ impl Backend for Fake {
             })
         }
         .boxed()
+    }
+
+    fn streams(&self) -> &dyn crate::service::stream::Streams {
+        &self.streams
     }
 
     fn world(&self) -> Option<Arc<dyn crate::ecs::World>> {

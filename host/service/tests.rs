@@ -42,6 +42,7 @@ fn asked_by(persona: Option<Persona>) -> SearchRequest {
         max_results: 10,
         context_lines: 0,
         explain: false,
+        facets: vec![],
         persona: persona.map(Arc::new),
     }
 }
@@ -111,7 +112,7 @@ fn traits_are_constant_columns_and_nan_where_there_are_none() {
     let inputs = Inputs { features, texts: vec![], embeddings: false };
     let columns = |persona: Option<Persona>| {
         let query = Query::new("drink", 10);
-        let columns = window.columns(&snapshot, &inputs, &query, persona.as_ref(), UNIX_EPOCH).unwrap();
+        let columns = window.columns(2, &snapshot, &inputs, &query, persona.as_ref(), UNIX_EPOCH).unwrap();
         assert_eq!(columns.count, 2);
         columns.features
     };

@@ -95,8 +95,9 @@ impl Both {
 
     fn ask(&self, probe: &Probe, scope: &Scope) -> (Hits, Hits) {
         let deadline = Instant::now() + Duration::from_secs(600);
-        let local = self.local.probe(probe, scope, deadline).unwrap();
-        (local, block_in_place(|| self.remote.probe(probe, scope, deadline)).unwrap())
+        let deadline = deadline.into();
+        let local = self.local.probe(probe, scope, Deadline::clone(&deadline)).unwrap();
+        (local, block_in_place(|| self.remote.probe(probe, scope, &deadline)).unwrap())
     }
 
     fn same(&self, probe: &Probe, scope: &Scope) -> usize {
@@ -339,7 +340,7 @@ async fn many_vectors_are_found_by_the_graph() {
         let search = |number: usize, directories: &[&str], limit| {
             let probe = Probe::Vector(VectorProbe { text: text(number), min_similarity: None, limit });
             let directories = directories.iter().map(|folder| (*folder).to_owned()).collect();
-            engine.probe(&probe, &Scope { directories, ..Scope::default() }, deadline).unwrap()
+            engine.probe(&probe, &Scope { directories, ..Scope::default() }, &deadline.into()).unwrap()
         };
         let mut first = 0;
         for number in (100..count).step_by(500) {
