@@ -263,7 +263,8 @@ impl Inner {
         let (snapshot, persona) = (plan.snapshot.clone(), plan.request.persona.clone());
         let gathering = blocking(move || {
             let window = Window::new(&snapshot, hits, runs, limit)?;
-            let candidates = window.columns(WINDOW as usize, &snapshot, &inputs, &query, persona.as_deref(), SystemTime::now())?;
+            let candidates =
+                window.columns(WINDOW as usize, &snapshot, &inputs, &query, persona.as_deref(), SystemTime::now())?;
             Ok::<_, SearchError>((window, candidates))
         });
         let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);

@@ -12,10 +12,10 @@ mod ecs;
 mod hostile;
 /// Over a real socket: streams, stopping.
 mod live;
-/// Answers of searching and indexing.
-mod routes;
 /// Searches whose answers come in parts.
 mod parts;
+/// Answers of searching and indexing.
+mod routes;
 /// Answers about the server itself.
 mod status;
 

@@ -104,12 +104,7 @@ impl Snapshot {
     }
 
     /// Runs one probe within a scope. `deadline` is checked where a probe can take long.
-    pub fn probe(
-        &self,
-        probe: &Probe,
-        scope: &Scope,
-        deadline: impl Into<Deadline>,
-    ) -> Result<Hits, RetrievalError> {
+    pub fn probe(&self, probe: &Probe, scope: &Scope, deadline: impl Into<Deadline>) -> Result<Hits, RetrievalError> {
         let deadline = &deadline.into();
         if deadline.is_abandoned() {
             return Err(RetrievalError::TimedOut);

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::probes::ProbeRun;
 use super::SearchError;
+use super::probes::ProbeRun;
 use crate::index::{ChunkInfo, Snapshot};
 use crate::query::{ChunkId, Hits, Persona, ProbeKind, Query};
 use crate::runtime::features::{Feature, Text};

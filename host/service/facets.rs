@@ -80,8 +80,7 @@ fn values(facet: Facet, candidate: &Candidate) -> Vec<String> {
 fn counts(values: impl Iterator<Item = String>) -> Vec<FacetCount> {
     let mut counts: HashMap<String, u32> = HashMap::new();
     values.for_each(|value| *counts.entry(value).or_default() += 1);
-    let mut counts: Vec<FacetCount> =
-        counts.into_iter().map(|(value, count)| FacetCount { value, count }).collect();
+    let mut counts: Vec<FacetCount> = counts.into_iter().map(|(value, count)| FacetCount { value, count }).collect();
     counts.sort_unstable_by(|left, right| right.count.cmp(&left.count).then_with(|| left.value.cmp(&right.value)));
     counts.truncate(MOST_VALUES);
     counts

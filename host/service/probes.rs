@@ -92,3 +92,22 @@ impl Retriever for ProbeRunner {
         join_all(probes.into_iter().map(|probe| self.run(probe))).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::index::Index;
+
+    #[test]
+    fn probes_are_abandoned_with_the_one_who_asked() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let snapshot = Index::open(folder.path()).unwrap().snapshot();
+        let runner = ProbeRunner::new(snapshot, &Scope::default(), Instant::now() + Duration::from_secs(3600));
+        let deadline = runner.deadline.clone();
+        assert!(!deadline.is_over());
+        drop(runner);
+        assert!(deadline.is_over());
+    }
+}

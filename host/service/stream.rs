@@ -173,7 +173,8 @@ impl Inner {
     }
 
     async fn news(&self, plan: &Plan, step: Step) -> Vec<SearchEvent> {
-        let progress = |stage, state| Progress { stage, state, leg: None, milliseconds: None, count: None, error: None };
+        let progress =
+            |stage, state| Progress { stage, state, leg: None, milliseconds: None, count: None, error: None };
         match step {
             Step::Began(stage) => vec![SearchEvent::Progress(progress(stage, StageState::Began))],
             Step::Ended { stage, took, count } => vec![SearchEvent::Progress(Progress {

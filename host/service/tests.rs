@@ -1,6 +1,9 @@
 //! The service over a small index with the standard plugins: what makes one answer another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Windows, pages, and answers in parts.
+mod parts;
+
 use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;

@@ -13,6 +13,7 @@ mod faults;
 mod hostile;
 mod indexing;
 mod outage;
+mod pages;
 mod postgres;
 mod reload;
 mod requests;

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn streams_are_told_by_their_names() {
-        let named = |accept: &'static str| names_a_stream(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
+        let named =
+            |accept: &'static str| names_a_stream(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
         assert!(named("text/event-stream") && named("*/*, application/x-ndjson;q=0.1"));
         assert!(!named("*/*") && !named("application/json"));
     }

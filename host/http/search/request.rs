@@ -23,8 +23,7 @@ struct Bounds {
     most_results: u32,
 }
 
-const ANSWER: Bounds =
-    Bounds { window: DEFAULT_WINDOW, most_window: WINDOW, results: Some(20), most_results: 100 };
+const ANSWER: Bounds = Bounds { window: DEFAULT_WINDOW, most_window: WINDOW, results: Some(20), most_results: 100 };
 const EXPORT: Bounds =
     Bounds { window: EXPORT_WINDOW, most_window: EXPORT_WINDOW, results: None, most_results: EXPORT_WINDOW };
 

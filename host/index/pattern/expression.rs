@@ -140,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_many_lines_is_left_when_nobody_waits() {
+        let (deadline, text) =
+            (Deadline::from(std::time::Instant::now() + std::time::Duration::from_secs(3600)), "a\n".repeat(300));
+        let expression = Expression::compile(&probe("a")).unwrap();
+        assert_eq!(expression.lines(&text, 1000, &deadline).map(|lines| lines.len()), Ok(300));
+        deadline.abandon();
+        assert_eq!(expression.lines(&text, 1000, &deadline), Err(RetrievalError::TimedOut));
+    }
+
+    #[test]
     fn flags_apply() {
         let insensitive = PatternProbe { case_sensitive: false, ..probe("HÉLLO") };
         assert_eq!(lines(&insensitive, "hello\nhéllo\n"), [2]);

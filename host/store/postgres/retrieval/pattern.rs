@@ -1,7 +1,6 @@
 //! Lines that match: the database finds documents that have the strings which the pattern demands, in the order of
 //! their paths; the regex engine of the local index verifies them here, so that both modes find the same lines.
 
-
 use rayon::prelude::*;
 use sqlx::{Postgres, QueryBuilder, Row};
 

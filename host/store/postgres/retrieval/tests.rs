@@ -95,9 +95,8 @@ impl Both {
 
     fn ask(&self, probe: &Probe, scope: &Scope) -> (Hits, Hits) {
         let deadline = Instant::now() + Duration::from_secs(600);
-        let deadline = deadline.into();
-        let local = self.local.probe(probe, scope, Deadline::clone(&deadline)).unwrap();
-        (local, block_in_place(|| self.remote.probe(probe, scope, &deadline)).unwrap())
+        let local = self.local.probe(probe, scope, deadline).unwrap();
+        (local, block_in_place(|| self.remote.probe(probe, scope, deadline)).unwrap())
     }
 
     fn same(&self, probe: &Probe, scope: &Scope) -> usize {

@@ -6,7 +6,6 @@
 //! of MaxScore (Turtle and Flood, "Query evaluation: strategies and optimizations", 1995), with a budget of chunks in
 //! the place of its bounds. In a collection smaller than the budget, all terms choose, and the answer is exact.
 
-
 use sqlx::{QueryBuilder, Row};
 
 use super::fetch::{id, natural};
