@@ -14,7 +14,7 @@ use crate::service::stream::{Matches, Progress, SearchEvent, StageState, Streams
 pub(in crate::http) struct FakeStreams {
     seen: Mutex<Vec<SearchRequest>>,
     /// Streams that were let go of before their end.
-    dropped: Arc<AtomicUsize>,
+    pub(super) dropped: Arc<AtomicUsize>,
     /// Pages of exports that were made.
     made: Arc<AtomicUsize>,
 }
