@@ -33,8 +33,7 @@ impl SearchRequest {
     /// and names and aliases of the same plugin are the same question.
     pub(super) fn digest(&self) -> Digest {
         let Self { offset, max_results, context_lines, facets, .. } = self;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.window_digest());
+        let mut hasher = self.asked();
         for number in [offset, max_results, context_lines] {
             hasher.update(&number.to_le_bytes());
         }
@@ -46,6 +45,10 @@ impl SearchRequest {
 
     /// As `digest`, but of what the ranked window depends on: equal for all pages of a question.
     pub(super) fn window_digest(&self) -> Digest {
+        *self.asked().finalize().as_bytes()
+    }
+
+    fn asked(&self) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new();
         let Self { query, explain, persona, .. } = self;
         let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
@@ -73,6 +76,6 @@ impl SearchRequest {
         for (_, number) in weights.iter().chain(traits) {
             hasher.update(&number.to_le_bytes());
         }
-        *hasher.finalize().as_bytes()
+        hasher
     }
 }
