@@ -308,7 +308,7 @@ async fn missing(host: &Host, crowd: &Crowd) -> anyhow::Result<BTreeSet<String>>
     for folder in crowd.folders() {
         for offset in (0..).step_by(PAGE) {
             let request = json!({"query": r"postmarker_\d+_", "pattern_type": "regex", "directories": [folder],
-                "offset": offset, "max_results": PAGE});
+                "window": 1000, "offset": offset, "max_results": PAGE});
             let (status, answer) = host.post("/api/search/syntax", &request).await?;
             ensure!(status == 200, "status {status}: {answer}");
             let results = answer["results"].as_array().context("no results")?;

@@ -35,11 +35,12 @@ async fn main() -> anyhow::Result<()> {
     let request = SearchRequest {
         strategy: "smart".into(),
         ranker: None,
-        query: Query::new("increase the delay when a request fails again", 5),
+        query: Query::new("increase the delay when a request fails again", 100),
         offset: 0,
         max_results: 5,
         context_lines: 0,
         explain: true,
+        facets: vec![],
         persona: None,
         understand: None,
     };

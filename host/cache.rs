@@ -9,6 +9,8 @@ mod figures;
 mod flight;
 /// One namespace.
 mod namespace;
+/// What was computed a moment ago.
+mod recent;
 /// The tier that hosts share.
 mod redis;
 
@@ -25,6 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::figures::{CallFigures, Figures, NamespaceFigures, SharedFigures, TierState};
 use self::namespace::{Namespace, count};
+pub use self::recent::Recent;
 pub use self::redis::{BadUrl, SharedOptions, SharedTier, TierError};
 use self::redis::{Claim, ClearedElsewhere, Lock, SharedKey, Value, unix_ms};
 
@@ -243,6 +246,14 @@ impl Cache {
     pub async fn holds(&self, namespace: &str, digest: Digest) -> bool {
         let namespace = self.inner.namespace(namespace);
         self.inner.lookup(&namespace, digest).await.is_some_and(|stored| stored.is_fresh())
+    }
+
+    /// Counts how often a namespace was cleared; none when it keeps nothing. As part of a key, it makes a clear reach
+    /// what is kept elsewhere, too.
+    pub fn epoch(&self, namespace: &str) -> Option<u32> {
+        let namespace = self.inner.namespace(namespace);
+        let keeps = self.inner.capacity_bytes > 0 && !namespace.lifetime.is_zero();
+        keeps.then(|| namespace.epoch.load(Ordering::Acquire))
     }
 
     /// Changes whenever the shared tier has come back, perhaps without what it had.

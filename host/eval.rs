@@ -234,6 +234,7 @@ async fn search(
         max_results: 100,
         context_lines: 0,
         explain: false,
+        facets: vec![],
         persona: None,
         understand,
     };

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod chunk;
+mod deadline;
 mod disk;
 mod embed;
 /// Vectors of texts that are in no index.
@@ -36,6 +37,7 @@ use parking_lot::Mutex;
 use crate::query::ChunkId;
 use catalogue::{Catalogue, Entry};
 use chunk::Chunk;
+pub use deadline::Deadline;
 use embed::BuiltIn;
 pub use embed::Embedder;
 pub use embedding::TextEmbedder;

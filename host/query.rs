@@ -45,7 +45,7 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Query {
     pub text: String,
-    /// Candidates that the answer can use: offset + page size.
+    /// Candidates that the answer can use: the window from which all pages of a question are cut.
     pub limit: u32,
     pub scope: Scope,
     pub case_sensitive: bool,

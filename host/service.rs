@@ -6,6 +6,12 @@ pub mod analysis;
 pub mod answer;
 /// Columns for the ranker.
 mod columns;
+/// Why there is no answer.
+mod error;
+/// All hits of a window, a page at a time.
+pub mod export;
+/// Counts over the window.
+pub mod facets;
 /// From ranked candidates to the page that the client sees.
 mod page;
 /// Passages for a language model.
@@ -16,6 +22,10 @@ mod probes;
 mod request;
 /// The query as it is understood, and as it was asked where that finds more.
 mod understand;
+/// Stages and their times.
+mod stages;
+/// A search as it happens.
+pub mod stream;
 /// Frequent questions, and their answers before anybody asks again.
 pub mod warm;
 
@@ -24,17 +34,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument, debug_span, field};
 
-use crate::cache::{Cache, Computed, Digest, Entry};
+use crate::cache::{Cache, Computed, Digest, Entry, Recent};
 use crate::index::{Searched, Snapshot};
 use crate::query::RetrievalError;
 use crate::runtime::features::AFFINITY;
 use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
 use crate::usage::{Affinity, Choices, Forgetful, QueryLog};
-use columns::Window;
+use columns::{Asker, Window};
+use error::blame;
+use page::Outcome;
 use probes::ProbeRunner;
+use stages::{Stages, Timings};
 use warm::Frequent;
 
 /// The ranker of a request that names none.
@@ -46,8 +59,17 @@ pub const LEAST_CONFIDENCE: f32 = 0.6;
 /// What is searched unless another collection is named.
 const DOCUMENTS: &str = "documents";
 
-/// Candidates that are ranked at most; also the deepest hit that paging reaches.
-pub const WINDOW: usize = 1000;
+/// Candidates of a question that does not say how many.
+pub const DEFAULT_WINDOW: u32 = 100;
+/// Candidates that are ranked at most, as the contract of rankers has it; also the deepest hit that paging reaches.
+pub const WINDOW: u32 = 1000;
+/// Candidates of an export: what is beyond `WINDOW` follows in the strategy's order.
+pub const EXPORT_WINDOW: u32 = 10_000;
+
+/// Ranked windows are kept for who reads on to the next page, within so many bytes. A window of 100 takes some
+/// 60 kB, so there is room for more readers than a host serves at a time.
+const RECENT_BYTES: u64 = 32 << 20;
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Of a search's time, what its probes may take: a slow one then fails alone, and what the others found
 /// can still be ranked and fetched.
@@ -74,7 +96,11 @@ struct Inner {
     /// Tells its answers from those over another index in the same cache.
     collection: Box<str>,
     cache: Cache,
+    /// Ranked windows by their digests.
+    recent: Recent<Outcome>,
     permits: Semaphore,
+    /// Exports under way: each holds a large window for as long as its client reads.
+    exports: Arc<Semaphore>,
     limits: ServiceLimits,
     /// What is asked most, for warming; none: not counted.
     frequent: Option<Frequent>,
@@ -135,7 +161,9 @@ impl Service {
     ) -> Self {
         let (collection, permits) = (collection.into(), Semaphore::new(limits.concurrent_searches));
         let learning = Learning::default();
-        Self { inner: Arc::new(Inner { runtime, index, collection, cache, permits, limits, frequent, learning }) }
+        let (recent, exports) = (Recent::new(RECENT_BYTES, RECENT), Arc::new(Semaphore::new(export::AT_ONCE)));
+        let inner = Inner { runtime, index, collection, cache, recent, permits, exports, limits, frequent, learning };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Remembers what is asked, and tells rankers what was chosen. Before there are clones: later it has no effect.
@@ -187,7 +215,7 @@ impl Inner {
     /// Computes within the time limit; what the stages took is in `timings` at the end.
     async fn answer(self: Arc<Self>, plan: Plan, timings: Arc<Mutex<Timings>>) -> Result<Computed, SearchError> {
         let mut stages = Timings::new();
-        let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, &mut stages)).await;
+        let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, Stages::new(&mut stages))).await;
         *timings.lock() = stages;
         computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
     }
@@ -214,32 +242,62 @@ impl Inner {
     }
 
     /// Admit, propose, rank, fetch.
-    async fn compute(&self, plan: &Plan, timings: &mut Timings) -> Result<Computed, SearchError> {
-        let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings };
-        // Whoever got no turn by then would hardly be answered in time either.
-        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire());
-        let turn = turn.instrument(debug_span!("admit")).await;
-        let Ok(Ok(_permit)) = turn else { return Err(SearchError::Overloaded) };
-        stages.end("admit");
-
-        let outcome = self.outcome(plan, &mut stages).await?;
+    async fn compute(&self, plan: &Plan, mut stages: Stages<'_>) -> Result<Computed, SearchError> {
+        let _turn = self.admit(&mut stages).await?;
+        let outcome = self.ranked(plan, &mut stages).await?;
         let took = stages.began.elapsed();
         let job = plan.clone();
-        let rendering = blocking(move || page::render(&job, outcome, took));
+        stages.begin("fetch");
+        let rendering = blocking(move || page::render(&job, &outcome, took));
         let mut computed = rendering.instrument(debug_span!("fetch")).await??;
-        // What a service elsewhere found may be otherwise the next time, and no key tells: kept only where the
-        // operator has said for how long.
-        computed.keep &= plan.strategy.is_pure() || self.cache.has_lifetime(plan.namespace());
+        computed.keep &= self.may_keep(plan);
         stages.end("fetch");
         Ok(computed)
     }
 
+    async fn admit(&self, stages: &mut Stages<'_>) -> Result<SemaphorePermit<'_>, SearchError> {
+        stages.begin("admit");
+        // Whoever got no turn by then would hardly be answered in time either.
+        let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire());
+        let turn = turn.instrument(debug_span!("admit")).await;
+        let Ok(Ok(permit)) = turn else { return Err(SearchError::Overloaded) };
+        stages.end("admit");
+        Ok(permit)
+    }
+
+    /// What a service elsewhere found may be otherwise the next time, and no key tells: kept only where the operator
+    /// has said for how long.
+    fn may_keep(&self, plan: &Plan) -> bool {
+        plan.strategy.is_pure() || self.cache.has_lifetime(plan.namespace())
+    }
+
+    /// The ranked window: as it was a moment ago, if another page of it was asked for, else of a search.
+    async fn ranked(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<Arc<Outcome>, SearchError> {
+        let epoch = self.may_keep(plan).then(|| self.cache.epoch(plan.namespace())).flatten();
+        let key = epoch.map(|epoch| plan.window_key(&self.collection, epoch));
+        if let Some(key) = &key
+            && let Some(outcome) = self.recent.get(key).await
+        {
+            stages.end_with("window", Some(outcome.window.candidates.len()));
+            return Ok(outcome);
+        }
+        let outcome = Arc::new(self.outcome(plan, stages).await?);
+        if let Some(key) = key
+            && outcome.degraded.is_empty()
+        {
+            self.recent.put(key, outcome.clone(), outcome.bytes()).await;
+        }
+        Ok(outcome)
+    }
+
     /// Propose and rank one plan as it stands.
-    async fn as_planned(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<page::Outcome, SearchError> {
+    async fn as_planned(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<Outcome, SearchError> {
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         // Of the whole, the wait for a turn included: else one that came late would have no time left for the rest.
         let deadline = stages.began + within;
-        let probes = Arc::new(ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, deadline));
+        let probes = ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, deadline);
+        let probes = Arc::new(probes.watched(stages.watcher()));
+        stages.begin("strategy");
         let span =
             debug_span!("strategy", plugin = plan.strategy.label(), hits = field::Empty, degraded = field::Empty);
         let proposing = plan.strategy.propose(&plan.request.query, probes.clone());
@@ -253,24 +311,26 @@ impl Inner {
         })?;
         span.record("hits", hits.len()).record("degraded", !degraded.is_empty());
         drop(span);
-        stages.end("strategy");
+        stages.end_with("strategy", Some(hits.len()));
 
+        stages.begin("rank");
+        let limit = plan.request.query.limit;
         let (inputs, query) = (plan.ranker.inputs.clone(), plan.request.query.clone());
         let (snapshot, persona, affinity) =
             (plan.snapshot.clone(), plan.request.persona.clone(), plan.affinity.clone());
         let gathering = blocking(move || {
-            let window = Window::new(&snapshot, hits, runs)?;
-            let now = SystemTime::now();
-            let candidates = window.columns(&snapshot, &inputs, &query, persona.as_deref(), &affinity, now)?;
+            let window = Window::new(&snapshot, hits, runs, limit)?;
+            let asked = Asker { query: &query, persona: persona.as_deref(), affinity: &affinity };
+            let candidates = window.columns(WINDOW as usize, &snapshot, &inputs, &asked, SystemTime::now())?;
             Ok::<_, SearchError>((window, candidates))
         });
         let span = debug_span!("rank", plugin = plan.ranker.label(), candidates = field::Empty);
         let (window, candidates) = gathering.instrument(span.clone()).await??;
         span.record("candidates", candidates.count);
         let ranking = plan.rank(&window, candidates).instrument(span).await?;
-        stages.end("rank");
+        stages.end_with("rank", Some(window.candidates.len()));
         let strategy = plan.strategy.clone();
-        Ok(page::Outcome { window, ranking, strategies, degraded, reason, strategy, analysis: None })
+        Ok(Outcome { window, ranking, strategies, degraded, reason, strategy, analysis: None })
     }
 }
 
@@ -321,7 +381,16 @@ impl Plan {
             return Ok(Ranking { scores: vec![], explanations: vec![] });
         }
         let ranking = self.ranker.rank(&self.request.query, candidates, self.request.explain).await;
-        ranking.map_err(|error| blame(error, &self.ranker))
+        let ranking = ranking.map_err(|error| blame(error, &self.ranker))?;
+        Ok(with_rest(ranking, window.candidates.len()))
+    }
+
+    /// As `key`, of the ranked window. `epoch`: a clear of the cache means the windows, too.
+    fn window_key(&self, collection: &str, epoch: u32) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"window").update(&epoch.to_le_bytes());
+        hasher.update(&self.key(collection, &self.request.window_digest()));
+        *hasher.finalize().as_bytes()
     }
 }
 
@@ -330,20 +399,14 @@ fn namespace_of(strategy: &Plugin) -> &str {
     name.strip_prefix("strategy-").unwrap_or(name)
 }
 
-/// Stage name and time, in the order of the stages.
-type Timings = Vec<(&'static str, Duration)>;
-
-struct Stages<'a> {
-    began: Instant,
-    last: Instant,
-    timings: &'a mut Timings,
-}
-
-impl Stages<'_> {
-    fn end(&mut self, stage: &'static str) {
-        self.timings.push((stage, self.last.elapsed()));
-        self.last = Instant::now();
+/// Candidates that the ranker was not shown come after those that it was, in the strategy's order.
+fn with_rest(mut ranking: Ranking, count: usize) -> Ranking {
+    let least = ranking.scores.iter().copied().reduce(f32::min).unwrap_or_default();
+    ranking.scores.resize(count, least);
+    if !ranking.explanations.is_empty() {
+        ranking.explanations.resize(count, format!("beyond the {WINDOW} that are ranked"));
     }
+    ranking
 }
 
 /// Index work is CPU and page cache: it has no place on the threads that serve connections.
@@ -351,22 +414,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| SearchError::Index(error.to_string()))
 }
 
-fn blame(error: CallError, plugin: &Plugin) -> SearchError {
-    let name = plugin.label().to_owned();
-    match error {
-        CallError::BadQuery(reason) => SearchError::BadQuery { plugin: name, reason },
-        CallError::Unsupported(reason) => SearchError::Unsupported { plugin: name, reason },
-        CallError::Internal(reason) => SearchError::PluginFailed { plugin: name, reason },
-        CallError::Contract(reason) => SearchError::PluginFailed { plugin: name, reason },
-        CallError::Trap(reason) => SearchError::PluginTrapped { plugin: name, reason },
-        CallError::Timeout(deadline) => SearchError::PluginTimedOut { plugin: name, deadline },
-        CallError::Exhausted(_) => SearchError::Overloaded,
-        limit @ (CallError::Memory { .. } | CallError::Output { .. }) => {
-            SearchError::PluginLimit { plugin: name, reason: limit.to_string() }
-        }
-    }
-}
-
+pub use error::SearchError;
 pub use request::{SearchRequest, Understand};
 
 /// How an answer came about.
@@ -389,37 +437,6 @@ impl Answer {
         let timings = vec![("cache", began.elapsed())];
         Self { body: entry.body, etag: entry.etag, cache, timings }
     }
-}
-
-/// Why there is no answer. `plugin` is `name@version` of the guilty one.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SearchError {
-    #[error("there is no strategy `{name}`; loaded: {}", known.join(", "))]
-    UnknownStrategy { name: String, known: Vec<String> },
-    #[error("there is no ranker `{name}`; loaded: {}", known.join(", "))]
-    UnknownRanker { name: String, known: Vec<String> },
-    /// The plugin says that the query cannot be answered as it stands.
-    #[error("{reason}")]
-    BadQuery { plugin: String, reason: String },
-    #[error("{plugin} does not support this: {reason}")]
-    Unsupported { plugin: String, reason: String },
-    /// The plugin's own internal error.
-    #[error("{plugin} failed: {reason}")]
-    PluginFailed { plugin: String, reason: String },
-    #[error("{plugin} trapped: {reason}")]
-    PluginTrapped { plugin: String, reason: String },
-    #[error("{plugin} took longer than its {} ms", deadline.as_millis())]
-    PluginTimedOut { plugin: String, deadline: Duration },
-    /// Memory, output size, or number of concurrent calls.
-    #[error("{plugin} exceeded its limit: {reason}")]
-    PluginLimit { plugin: String, reason: String },
-    /// No permit before the deadline; the client should come back later.
-    #[error("too many searches at once; try again in a second")]
-    Overloaded,
-    #[error("the search took longer than {} ms", .0.as_millis())]
-    TimedOut(Duration),
-    #[error("the index cannot be read: {0}")]
-    Index(String),
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl Question {
             max_results: 20,
             context_lines: 0,
             explain: false,
+            facets: vec![],
             persona: None,
             understand: None,
         }

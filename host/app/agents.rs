@@ -31,7 +31,7 @@ use crate::index::{Index, IndexError};
 use crate::query::Query;
 use crate::runtime::Runtime;
 use crate::service::answer::SearchResponse;
-use crate::service::{SearchError, SearchRequest, Service, ServiceLimits};
+use crate::service::{DEFAULT_WINDOW, SearchError, SearchRequest, Service, ServiceLimits};
 
 /// Where the index lies, below the data folder.
 const FOLDER: &str = "agents-index";
@@ -114,11 +114,12 @@ impl Agents {
             .search(SearchRequest {
                 strategy: request.strategy.clone(),
                 ranker: request.ranker.clone(),
-                query: Query::new(request.query.clone(), wanted),
+                query: Query::new(request.query.clone(), wanted.max(DEFAULT_WINDOW)),
                 offset: 0,
                 max_results: wanted,
                 context_lines: 0,
                 explain: false,
+                facets: vec![],
                 persona: request.persona.clone(),
                 understand: None,
             })

@@ -22,6 +22,7 @@ use crate::http::{
 use crate::ingest::{self, IngestError};
 use crate::query::{Analysis, Query};
 use crate::runtime::{self, Failure, Plugin, ReloadError, Source};
+use crate::service::stream::Streams;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::store;
 use crate::suggest::Suggester;
@@ -39,6 +40,10 @@ impl Backend for App {
     fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>> {
         let strategy = strategy.to_owned();
         async move { self.service.analyze(&strategy, &query).await }.boxed()
+    }
+
+    fn streams(&self) -> &dyn Streams {
+        &self.service
     }
 
     fn world(&self) -> Option<Arc<dyn World>> {

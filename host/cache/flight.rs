@@ -80,6 +80,36 @@ impl Cache {
         Box::pin(self.inner.fly(&namespace, digest, compute, Reason::Asked)).await
     }
 
+    /// Keeps what was computed outside of a flight by someone who watched it being made. `since` is the namespace's
+    /// epoch before that. Gives what the next who asks will get: of two that computed at the same time, the first's.
+    pub async fn keep(
+        &self,
+        namespace: &str,
+        digest: Digest,
+        since: Option<u32>,
+        computed: Computed,
+        took: Duration,
+    ) -> (Entry, Source) {
+        let inner = &self.inner;
+        let namespace = inner.namespace(namespace);
+        if let Some(stored) = inner.lookup(&namespace, digest).await.filter(Stored::is_fresh) {
+            count(&namespace.coalesced);
+            return (stored.entry, Source::Coalesced);
+        }
+        count(&namespace.misses);
+        namespace.took(took);
+        let Some(epoch) = since else { return (computed.entry, Source::Uncacheable) };
+        let shared = inner.shared_of(&namespace).map(|shared| (shared, shared.key(&namespace.name, &digest)));
+        match inner.settle(&namespace, epoch, computed, shared, None) {
+            Ok(stored) => {
+                let key = Key { namespace: namespace.number, epoch, digest };
+                inner.entries.insert(key, stored.clone()).await;
+                (stored.entry, Source::Miss)
+            }
+            Err(entry) => (entry, Source::Uncacheable),
+        }
+    }
+
     /// Makes a key fresh before anybody asks: as `get_or_compute`, but counted as warmed.
     pub async fn warm<E, F>(&self, namespace: &str, digest: Digest, compute: F) -> Result<Source, E>
     where
@@ -302,11 +332,24 @@ impl Inner {
         lock: Option<Lock>,
     ) -> Result<Stored, Unstored<E>> {
         let began = Instant::now();
-        let Computed { entry, keep } = compute.await.map_err(Unstored::Failed)?;
+        let computed = compute.await.map_err(Unstored::Failed)?;
         namespace.took(began.elapsed());
+        self.settle(namespace, epoch, computed, shared, lock).map_err(Unstored::NotKept)
+    }
+
+    /// What was computed since `epoch`, as it is kept here; or only the entry, if it is not for keeping.
+    fn settle(
+        &self,
+        namespace: &Arc<Namespace>,
+        epoch: u32,
+        computed: Computed,
+        shared: Option<(&Arc<SharedTier>, SharedKey)>,
+        lock: Option<Lock>,
+    ) -> Result<Stored, Entry> {
+        let Computed { entry, keep } = computed;
         let cleared_meanwhile = namespace.epoch.load(Ordering::Acquire) != epoch;
         if !keep || cleared_meanwhile {
-            return Err(Unstored::NotKept(entry));
+            return Err(entry);
         }
         let grace = self.grace(namespace);
         if let Some((shared, key)) = shared {

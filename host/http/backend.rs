@@ -21,6 +21,7 @@ use crate::cache;
 use crate::ecs::World;
 use crate::index::IndexStats;
 use crate::query::{Analysis, Query};
+use crate::service::stream::Streams;
 use crate::service::{Answer, SearchError, SearchRequest};
 use crate::suggest::Suggester;
 use crate::telemetry::HistoryFigures;
@@ -33,6 +34,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What a strategy makes of a query; the future may be dropped at any time.
     fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>>;
+    /// Searches whose answers come in parts.
+    fn streams(&self) -> &dyn Streams;
 
     /// The world of agents; none when it is switched off.
     fn world(&self) -> Option<Arc<dyn World>>;

@@ -22,9 +22,14 @@ use crate::http::authorise::{self, Guard};
 use crate::http::cors::{self, Cors};
 use crate::http::origin::{self, Hosts};
 use crate::http::problem::{Code, Problem};
+use crate::http::search::accept;
 use crate::telemetry::{RouteMetrics, trace};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, for handlers whose answers are written after their heads: there is no second look at those.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) HeaderValue);
 
 /// Longer ids of clients are replaced; arbitrary, room for any usual trace or UUID notation.
 const MAX_CLIENT_ID: usize = 128;
@@ -78,10 +83,13 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let start = Instant::now();
         let id = client_id(request.headers()).unwrap_or_else(new_id);
         let method = name(request.method());
+        if accept::names_a_stream(request.headers()) {
+            request.extensions_mut().insert(RequestId(id.clone()));
+        }
         let metrics = self.edge.metrics.clone();
         let span =
             trace::request(method, metrics.route(), id.to_str().unwrap_or_default(), || parent(request.headers()));

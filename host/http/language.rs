@@ -132,7 +132,7 @@ impl UnderstoodQuery {
     )
 )]
 pub(super) async fn natural_language(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
-    respond(&shared, "natural-language", request, Wish { otherwise: false, context: false }).await
+    respond(shared, "natural-language", request, Wish { otherwise: false, context: false }).await
 }
 
 /// Search in your own words, or with whatever the query looks like.
@@ -153,7 +153,7 @@ pub(super) async fn natural_language(State(shared): State<Arc<Shared>>, request:
     )
 )]
 pub(super) async fn intelligent(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
-    respond(&shared, "intelligent", request, Wish { otherwise: true, context: false }).await
+    respond(shared, "intelligent", request, Wish { otherwise: true, context: false }).await
 }
 
 /// Search from within a file, a function or a class.
@@ -173,7 +173,7 @@ pub(super) async fn intelligent(State(shared): State<Arc<Shared>>, request: Requ
     )
 )]
 pub(super) async fn contextual(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
-    respond(&shared, "contextual", request, Wish { otherwise: false, context: true }).await
+    respond(shared, "contextual", request, Wish { otherwise: false, context: true }).await
 }
 
 /// What would be understood of a query.
@@ -207,11 +207,12 @@ struct Wish {
     context: bool,
 }
 
-async fn respond(shared: &Shared, label: &'static str, request: Request, wish: Wish) -> Result<Response, Problem> {
-    let start = Instant::now();
+async fn respond(shared: Arc<Shared>, label: &'static str, request: Request, wish: Wish) -> Result<Response, Problem> {
+    let asked = Asked::of(shared, label, &request)?;
     let body = body::read_json(request, body::SMALL).await?;
-    let (request, agent) = to_request_with(STRATEGY, &body, |body, violations| rules(body, wish, violations))?;
-    search::answer(shared, label, request, agent, start).await
+    let rules = |body: &mut SearchBody, violations: &mut Vec<Violation>| rules(body, wish, violations);
+    let (request, agent) = to_request_with(STRATEGY, &body, asked.is_export(), rules)?;
+    asked.answer(request, agent).await
 }
 
 /// The fields that only these endpoints know.

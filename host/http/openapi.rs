@@ -138,6 +138,12 @@ const JSON: &str = "application/json";
         (name = "keys", description = "who may ask"),
         (name = "status", description = "how the server fares"),
     ),
+    components(schemas(
+        search::events::Done,
+        search::lines::Exported,
+        crate::service::stream::Matches,
+        crate::service::stream::Progress,
+    )),
     modifiers(&Keys, &Problems),
     security((), ("bearer" = []), ("header" = []))
 )]

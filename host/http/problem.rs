@@ -67,6 +67,7 @@ pub(super) enum Code {
     BodyTooLarge,
     BodyTooSlow,
     UnsupportedMediaType,
+    NotAcceptable,
     Unauthorized,
     MissingScope,
     RateLimited,
@@ -106,6 +107,9 @@ impl Code {
             Self::BodyTooSlow => ("body-too-slow", StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
+            }
+            Self::NotAcceptable => {
+                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "the answer has no form that the request accepts")
             }
             Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "this request needs an API key"),
             Self::MissingScope => ("missing-scope", StatusCode::FORBIDDEN, "the API key does not allow this"),
@@ -165,10 +169,10 @@ impl Problem {
         Self { errors, ..Self::new(Code::InvalidRequest, detail) }
     }
 
-    /// The document with its status and headers.
-    pub(super) fn render(&self, request_id: &str) -> Response {
+    /// As clients see it; within a stream that began well there is no other place for it.
+    pub(super) fn document(&self, request_id: &str) -> ProblemDocument {
         let (word, status, title) = self.code.describe();
-        let document = ProblemDocument {
+        ProblemDocument {
             kind: format!("/problems#{word}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -176,8 +180,13 @@ impl Problem {
             code: word.to_owned(),
             errors: self.errors.clone(),
             request_id: request_id.to_owned(),
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        }
+    }
+
+    /// The document with its status and headers.
+    pub(super) fn render(&self, request_id: &str) -> Response {
+        let (_, status, _) = self.code.describe();
+        let body = serde_json::to_vec(&self.document(request_id)).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -210,7 +219,7 @@ pub(super) fn code_of(error: &SearchError) -> Code {
         SearchError::PluginTimedOut { .. } => Code::PluginTimedOut,
         SearchError::PluginLimit { .. } => Code::PluginLimit,
         SearchError::Overloaded => Code::Overloaded,
-        SearchError::TimedOut(_) => Code::TimedOut,
+        SearchError::TimedOut(_) | SearchError::NotTaken(_) => Code::TimedOut,
         SearchError::Index(_) => Code::Internal,
     }
 }
@@ -229,7 +238,8 @@ impl From<SearchError> for Problem {
             SearchError::UnknownStrategy { .. }
             | SearchError::PluginTimedOut { .. }
             | SearchError::Overloaded
-            | SearchError::TimedOut(_) => Problem::new(code, error.to_string()),
+            | SearchError::TimedOut(_)
+            | SearchError::NotTaken(_) => Problem::new(code, error.to_string()),
             // Their reasons may quote backtraces or paths: for the log only.
             SearchError::PluginFailed { plugin, .. } => logged(&error, code, format!("{plugin} failed")),
             SearchError::PluginTrapped { plugin, .. } => logged(&error, code, format!("{plugin} crashed")),

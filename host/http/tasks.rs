@@ -71,8 +71,12 @@ pub(super) fn streamed(
     shared: &Shared,
     events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
 ) -> Response {
-    let events = events.take_until(shared.closing.clone().cancelled_owned());
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
+    beating(events.take_until(shared.closing.clone().cancelled_owned()), HEARTBEAT)
+}
+
+/// With a sign of life whenever nothing was said for so long.
+fn beating(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static, heartbeat: Duration) -> Response {
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat)).into_response();
     // Asks proxies that buffer to let events through as they come.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
@@ -97,4 +101,21 @@ fn events(states: BoxStream<'static, TaskStatus>) -> impl Stream<Item = Result<E
         let event = event.json_data(&task).unwrap_or_default();
         Some((Ok(event), (!ended).then_some(states)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_quiet_stream_shows_that_it_lives() {
+        let quiet = stream::once(async { Ok(Event::default().event("progress").data("{}")) }).chain(stream::pending());
+        let mut body = beating(quiet, Duration::from_millis(2)).into_body().into_data_stream();
+        let mut next = async || String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+        assert_eq!(next().await, "event: progress\ndata: {}\n\n");
+        // A comment, which clients skip: https://html.spec.whatwg.org/multipage/server-sent-events.html
+        assert_eq!([next().await, next().await], [":\n\n", ":\n\n"]);
+    }
 }

@@ -17,6 +17,8 @@ mod language;
 mod live;
 /// Retrieval for language models.
 mod rag;
+/// Searches whose answers come in parts.
+mod parts;
 /// Answers of searching and indexing.
 mod routes;
 /// Answers about the server itself.
@@ -69,6 +71,7 @@ pub(super) struct Fake {
     pub(super) gate: tokio::sync::Semaphore,
     pub(super) slow_started: tokio::sync::Semaphore,
     rag: rag::FakeRag,
+    pub(super) streams: parts::FakeStreams,
 }
 
 pub(super) const BODY: &str = r#"{"success":true,"results":[]}"#;
@@ -93,6 +96,7 @@ impl Default for Fake {
             gate: tokio::sync::Semaphore::new(0),
             slow_started: tokio::sync::Semaphore::new(0),
             rag: Default::default(),
+            streams: parts::FakeStreams::default(),
         }
     }
 }
@@ -233,6 +237,10 @@ impl Backend for Fake {
             })
         }
         .boxed()
+    }
+
+    fn streams(&self) -> &dyn crate::service::stream::Streams {
+        &self.streams
     }
 
     fn world(&self) -> Option<Arc<dyn crate::ecs::World>> {

@@ -7,7 +7,6 @@ pub(super) mod trigram;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use rayon::prelude::*;
 use tantivy::collector::DocSetCollector;
@@ -19,7 +18,7 @@ use tantivy::{DocAddress, Index, Searcher, TantivyDocument, Term};
 
 use super::catalogue::{Catalogue, Entry};
 use super::disk::{self, Disk};
-use super::{DocumentVersion, IndexError, language, scope};
+use super::{Deadline, DocumentVersion, IndexError, language, scope};
 use crate::query::{Hits, PatternProbe, RetrievalError, Scope};
 use expression::Expression;
 use plan::Plan;
@@ -139,7 +138,7 @@ impl PatternReader {
         order: &PathOrder,
         probe: &PatternProbe,
         within: &Scope,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Hits, RetrievalError> {
         let expression = Expression::compile(probe)?;
         let mut candidates = self.candidates(catalogue, order, expression.plan(), within)?;
@@ -148,16 +147,16 @@ impl PatternReader {
         let mut hits = Hits::default();
         let (mut rest, mut batch) = (candidates.as_slice(), FIRST_BATCH);
         while !rest.is_empty() {
-            if Instant::now() >= deadline {
+            if deadline.is_over() {
                 return Err(RetrievalError::TimedOut);
             }
             let (now, later) = rest.split_at(batch.min(rest.len()));
             let wanted = limit + 1 - hits.len();
             let found: Vec<Vec<u32>> = now
                 .par_iter()
-                .map(|candidate| match Instant::now() < deadline {
-                    true => self.verify(candidate.address, &expression, wanted, deadline),
-                    false => Err(RetrievalError::TimedOut),
+                .map(|candidate| match deadline.is_over() {
+                    false => self.verify(candidate.address, &expression, wanted, deadline),
+                    true => Err(RetrievalError::TimedOut),
                 })
                 .collect::<Result<_, _>>()?;
             for (candidate, lines) in now.iter().zip(found) {
@@ -200,7 +199,7 @@ impl PatternReader {
         address: DocAddress,
         expression: &Expression,
         wanted: usize,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Vec<u32>, RetrievalError> {
         let row: TantivyDocument = self.searcher.doc(address).map_err(unavailable)?;
         let content = row.get_first(self.fields.content).and_then(|value| value.as_str()).unwrap_or_default();

@@ -11,11 +11,10 @@ pub(crate) mod terms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::embed::{BuiltIn, Embedder};
 use super::vector::Embeddings;
-use super::{ChunkInfo, DocumentInfo, DocumentVersion, Index, IndexError, IndexStats, Snapshot};
+use super::{ChunkInfo, Deadline, DocumentInfo, DocumentVersion, Index, IndexError, IndexStats, Snapshot};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 
 pub(crate) use super::pattern::expression::Expression;
@@ -39,7 +38,7 @@ pub trait Engine: Send + Sync + 'static {
     fn embedder(&self) -> Arc<dyn Embedder>;
 
     /// One probe within a scope, its limit and the name of a symbol already checked.
-    fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError>;
+    fn probe(&self, probe: &Probe, scope: &Scope, deadline: &Deadline) -> Result<Hits, RetrievalError>;
 
     /// In the order of `ids`; none for each chunk that is not there any more.
     fn chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<ChunkInfo>>, IndexError>;

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use super::catalogue::Catalogue;
 use super::embed::Embedder;
@@ -13,11 +12,11 @@ use super::pattern::{PathOrder, PatternReader};
 use super::remote::{self, Engine};
 use super::space::Space;
 use super::text::TextReader;
-use super::{ChunkInfo, DocumentInfo, IndexError, IndexStats, ModelStats, Writer, disk, symbol, tokenize};
+use super::{ChunkInfo, Deadline, DocumentInfo, IndexError, IndexStats, ModelStats, Writer, disk, symbol, tokenize};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 
-/// Hits that one probe may ask for.
-const MAX_LIMIT: u32 = 1000;
+/// Hits that one probe may ask for: what an export takes at most.
+const MAX_LIMIT: u32 = 10_000;
 
 /// One published generation.
 pub(super) struct View {
@@ -147,7 +146,11 @@ impl Snapshot {
     }
 
     /// Runs one probe within a scope. `deadline` is checked where a probe can take long.
-    pub fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+    pub fn probe(&self, probe: &Probe, scope: &Scope, deadline: impl Into<Deadline>) -> Result<Hits, RetrievalError> {
+        let deadline = &deadline.into();
+        if deadline.is_abandoned() {
+            return Err(RetrievalError::TimedOut);
+        }
         let limit = probe.limit();
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(RetrievalError::BadProbe(format!("the limit is {limit}; use 1 to {MAX_LIMIT}")));
@@ -232,7 +235,7 @@ impl View {
         }
     }
 
-    fn probe(&self, space: &Space, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+    fn probe(&self, space: &Space, probe: &Probe, scope: &Scope, deadline: &Deadline) -> Result<Hits, RetrievalError> {
         match probe {
             Probe::Text(probe) => self.text.probe(&self.catalogue, probe, scope),
             Probe::Vector(probe) => space.probe(probe, scope),

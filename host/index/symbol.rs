@@ -2,11 +2,11 @@
 //! lower-cased there and exactly, when asked for, against the catalogue.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, SegmentReader, TERMINATED};
 
+use super::Deadline;
 use super::catalogue::Catalogue;
 use super::scope;
 use super::text::{TextReader, unavailable};
@@ -23,7 +23,7 @@ pub(crate) fn probe(
     catalogue: &Catalogue,
     probe: &SymbolProbe,
     within: &Scope,
-    deadline: Instant,
+    deadline: &Deadline,
 ) -> Result<Hits, RetrievalError> {
     let search = Search { reader, catalogue, probe, within, folded: probe.name.to_lowercase() };
     let mut found = Vec::new();
@@ -57,7 +57,7 @@ impl Search<'_> {
         &self,
         ordinal: u32,
         segment: &SegmentReader,
-        deadline: Instant,
+        deadline: &Deadline,
         found: &mut Vec<Found>,
     ) -> Result<(), RetrievalError> {
         let failed = |error: std::io::Error| unavailable(error.into());
@@ -73,7 +73,7 @@ impl Search<'_> {
         let mut looked_at = 0;
         while stream.advance() {
             looked_at += 1;
-            if looked_at % CHECK_EVERY == 0 && Instant::now() >= deadline {
+            if looked_at % CHECK_EVERY == 0 && deadline.is_over() {
                 return Err(RetrievalError::TimedOut);
             }
             let Ok(name) = std::str::from_utf8(stream.key()) else { continue };

@@ -342,7 +342,7 @@ fn probes_out_of_bounds_are_refused() {
         other => panic!("{other:?}"),
     };
     refused(Probe::Pattern(PatternProbe { limit: 0, ..pattern("a") }), "limit");
-    refused(Probe::Pattern(PatternProbe { limit: 1001, ..pattern("a") }), "limit");
+    refused(Probe::Pattern(PatternProbe { limit: 10_001, ..pattern("a") }), "limit");
     refused(Probe::Pattern(pattern("(")), "unclosed group");
     refused(Probe::Symbol(symbol("", SymbolMatch::Exact)), "empty");
     let timed_out = snapshot.probe(&Probe::Pattern(pattern("a")), &Scope::default(), Instant::now());

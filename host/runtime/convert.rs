@@ -11,8 +11,8 @@ use crate::query::{
     TextField, TextProbe, VectorProbe,
 };
 
-/// Hits that one probe may ask for.
-const MAX_PROBE_HITS: u32 = 1000;
+/// Hits that one probe may ask for: what the host asks of a strategy for an export.
+const MAX_PROBE_HITS: u32 = 10_000;
 /// Bytes of one probe's text; the same bound as a client's query.
 const MAX_PROBE_TEXT: usize = 4096;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use super::analysis::QueryAnalysis;
+pub use super::facets::{FacetCount, Facets};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchResponse {
@@ -17,11 +18,17 @@ pub struct SearchResponse {
     pub total_results: u32,
     /// There are, or may be, more hits than `total_results` beyond the window.
     pub truncated: bool,
+    /// Most hits that the candidate window holds. It is ranked as a whole, and all pages of a question are cut
+    /// from it.
+    #[serde(default)]
+    pub window: u32,
     pub offset: u32,
     /// The agent whose traits the ranker was given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<String>,
     pub results: Vec<SearchResult>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub facets: Option<Facets>,
     /// Seconds that it took to compute this answer (a cached answer keeps the time of its making).
     pub search_time: f64,
     /// Labels of what ran, such as `semantic`, `syntax`, `hybrid`.

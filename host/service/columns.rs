@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::SearchError;
 use super::probes::ProbeRun;
-use super::{SearchError, WINDOW};
 use crate::index::{ChunkInfo, Snapshot};
 use crate::query::{ChunkId, Hits, Persona, ProbeKind, Query};
 use crate::runtime::features::{Feature, Text};
@@ -36,14 +36,22 @@ pub struct Candidate {
 pub struct Window {
     pub candidates: Vec<Candidate>,
     pub runs: Vec<ProbeRun>,
-    /// A probe had more hits than it gave, or the window was too small.
+    /// A probe had more hits than it gave, or the strategy proposed more than the window holds.
     pub truncated: bool,
+}
+
+/// Who asks what, as far as columns depend on it.
+pub struct Asker<'a> {
+    pub query: &'a Query,
+    pub persona: Option<&'a Persona>,
+    pub affinity: &'a Affinity,
 }
 
 impl Window {
     /// Keeps proposals that a probe of this query found and that the snapshot still holds, without
-    /// repetition. A chunk that nobody retrieved is out of the query's scope by definition.
-    pub fn new(snapshot: &Snapshot, hits: Hits, runs: Vec<ProbeRun>) -> Result<Self, SearchError> {
+    /// repetition, `limit` of them at most. A chunk that nobody retrieved is out of the query's scope by definition.
+    pub fn new(snapshot: &Snapshot, hits: Hits, runs: Vec<ProbeRun>, limit: u32) -> Result<Self, SearchError> {
+        let limit = limit as usize;
         let legs = legs(&runs);
         let mut seen = HashSet::new();
         let proposed: Vec<(ChunkId, u32, f32)> = (0..hits.len())
@@ -51,8 +59,8 @@ impl Window {
             .filter(|(chunk, line, _)| legs.contains_key(chunk) && seen.insert((*chunk, *line)))
             .collect();
         let truncated =
-            proposed.len() > WINDOW || runs.iter().any(|run| run.result.as_ref().is_ok_and(|hits| hits.truncated));
-        let ids: Vec<ChunkId> = proposed.iter().take(WINDOW).map(|(chunk, _, _)| *chunk).collect();
+            proposed.len() > limit || runs.iter().any(|run| run.result.as_ref().is_ok_and(|hits| hits.truncated));
+        let ids: Vec<ChunkId> = proposed.iter().take(limit).map(|(chunk, _, _)| *chunk).collect();
         let candidates = snapshot
             .chunks(&ids)
             .map_err(|error| SearchError::Index(error.to_string()))?
@@ -71,14 +79,13 @@ impl Window {
         self.candidates.is_empty()
     }
 
-    /// The columns of `inputs`, row by row.
+    /// The columns of `inputs` for the first `count` candidates, row by row.
     pub fn columns(
         &self,
+        count: usize,
         snapshot: &Snapshot,
         inputs: &Inputs,
-        query: &Query,
-        persona: Option<&Persona>,
-        affinity: &Affinity,
+        asker: &Asker<'_>,
         now: SystemTime,
     ) -> Result<Candidates, SearchError> {
         let features: Vec<Feature> = inputs.features.iter().filter_map(|name| Feature::from_name(name)).collect();
@@ -88,14 +95,15 @@ impl Window {
             matches!(feature, Feature::FieldPath | Feature::FieldTitle | Feature::FieldSymbol | Feature::FieldBody)
         });
         let terms: HashSet<String> =
-            if needs_terms { snapshot.terms(&query.text).into_iter().collect() } else { HashSet::new() };
+            if needs_terms { snapshot.terms(&asker.query.text).into_iter().collect() } else { HashSet::new() };
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let ranked = self.candidates.get(..count).unwrap_or(&self.candidates);
         let mut bodies = Bodies::new(snapshot);
         if needs_body {
-            bodies.fetch(self.candidates.iter().map(|candidate| &candidate.chunk))?;
+            bodies.fetch(ranked.iter().map(|candidate| &candidate.chunk))?;
         }
-        let mut columns = Candidates { count: self.candidates.len() as u32, ..Candidates::default() };
-        for (rank, candidate) in self.candidates.iter().enumerate() {
+        let mut columns = Candidates { count: ranked.len() as u32, ..Candidates::default() };
+        for (rank, candidate) in ranked.iter().enumerate() {
             let body = if needs_body { bodies.of(&candidate.chunk)? } else { String::new() };
             let share = |text: &str| share_of_terms(&terms, snapshot, text);
             for feature in &features {
@@ -114,8 +122,8 @@ impl Window {
                     Feature::FieldTitle => share(candidate.chunk.document.title.as_deref().unwrap_or_default()),
                     Feature::FieldSymbol => share(&candidate.chunk.symbols.join(" ")),
                     Feature::FieldBody => share(&body),
-                    Feature::Affinity => affinity.of.get(&*candidate.chunk.document.path).copied().unwrap_or_default(),
-                    Feature::Agent(name) => persona.map_or(f32::NAN, |persona| persona.value(name)),
+                    Feature::Affinity => asker.affinity.of.get(&*candidate.chunk.document.path).copied().unwrap_or_default(),
+                    Feature::Agent(name) => asker.persona.map_or(f32::NAN, |persona| persona.value(name)),
                 });
             }
             for text in &texts {
@@ -129,7 +137,7 @@ impl Window {
             }
         }
         if inputs.embeddings {
-            let ids: Vec<ChunkId> = self.candidates.iter().map(|candidate| candidate.chunk.id).collect();
+            let ids: Vec<ChunkId> = ranked.iter().map(|candidate| candidate.chunk.id).collect();
             let embeddings = snapshot.embeddings(&ids).map_err(|error| SearchError::Index(error.to_string()))?;
             (columns.dimension, columns.embeddings) = embeddings;
         }

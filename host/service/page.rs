@@ -10,6 +10,7 @@ use super::answer::{
     SearchResult,
 };
 use super::columns::{Bodies, Candidate, Window};
+use super::facets::Facets;
 use super::probes::ProbeRun;
 use super::{Plan, SearchError};
 use crate::cache::{Computed, Entry};
@@ -21,7 +22,7 @@ const MAX_HIGHLIGHTS: usize = 100;
 /// Lines of a snippet.
 const SNIPPET_LINES: usize = 5;
 
-/// All that came of the query before the page is cut out.
+/// All that came of the query before a page is cut out.
 pub struct Outcome {
     pub window: Window,
     pub ranking: Ranking,
@@ -34,46 +35,39 @@ pub struct Outcome {
     pub analysis: Option<QueryAnalysis>,
 }
 
+impl Outcome {
+    /// Bytes that it takes in memory, about: for a bound, not for the books.
+    pub fn bytes(&self) -> usize {
+        let hits = |run: &ProbeRun| run.result.as_ref().map_or(0, |hits| hits.len() * 16);
+        let explanations: usize = self.ranking.explanations.iter().map(String::len).sum();
+        self.window.candidates.len() * 512 + self.window.runs.iter().map(hits).sum::<usize>() + explanations
+    }
+}
+
 /// The finished body. Degraded answers are not kept: the next one may be whole.
-pub fn render(plan: &Plan, outcome: Outcome, took: Duration) -> Result<Computed, SearchError> {
+pub fn render(plan: &Plan, outcome: &Outcome, took: Duration) -> Result<Computed, SearchError> {
     let request = &plan.request;
     let Outcome { window, ranking, strategies, degraded, reason, strategy, analysis } = outcome;
     let order = order(&ranking.scores);
-    let mut bodies = Bodies::new(&plan.snapshot);
-    let mut results = Vec::new();
-    let shown = order.iter().skip(request.offset as usize).take(request.max_results as usize);
-    bodies.fetch(shown.clone().map(|at| &window.candidates[*at].chunk))?;
-    for at in shown {
-        let candidate = &window.candidates[*at];
-        let mut result = result(plan, candidate, &window.runs, &mut bodies)?;
-        result.score = ranking.scores[*at];
-        if request.explain {
-            result.explain = Some(ResultExplanation {
-                legs: legs(candidate),
-                strategy_score: candidate.score,
-                strategy_rank: *at as u32 + 1,
-                ranker_score: ranking.scores[*at],
-                ranker: ranking.explanations.get(*at).cloned(),
-            });
-        }
-        results.push(result);
-    }
+    let shown = page_of(&order, request.offset, request.max_results);
     let response = SearchResponse {
         success: true,
         query: request.query.text.clone(),
         total_results: window.candidates.len() as u32,
         truncated: window.truncated,
+        window: request.query.limit,
         offset: request.offset,
         agent: request.persona.as_ref().map(|persona| persona.id.clone()),
-        results,
+        results: results(plan, outcome, shown)?,
+        facets: Facets::count(&request.facets, &window.candidates),
         search_time: took.as_secs_f64(),
-        search_strategies: strategies,
+        search_strategies: strategies.clone(),
         degraded: !degraded.is_empty(),
-        degraded_reasons: degraded,
-        strategy: plugin_ref(&strategy),
+        degraded_reasons: degraded.clone(),
+        strategy: plugin_ref(strategy),
         ranker: plugin_ref(&plan.ranker),
-        reason,
-        analysis,
+        reason: reason.clone(),
+        analysis: analysis.clone(),
         error: None,
         explain: request.explain.then(|| explanation(plan, &window.runs)),
     };
@@ -91,8 +85,35 @@ pub fn total(body: &[u8]) -> u32 {
     serde_json::from_slice::<Total>(body).map_or(0, |total| total.total_results)
 }
 
+/// The results of these positions, in their order.
+pub fn results(plan: &Plan, outcome: &Outcome, shown: &[usize]) -> Result<Vec<SearchResult>, SearchError> {
+    let Outcome { window, ranking, .. } = outcome;
+    let mut bodies = Bodies::new(&plan.snapshot);
+    bodies.fetch(shown.iter().map(|at| &window.candidates[*at].chunk))?;
+    let result = |at: &usize| {
+        let candidate = &window.candidates[*at];
+        let mut result = result(plan, candidate, &window.runs, &mut bodies)?;
+        result.score = ranking.scores[*at];
+        result.explain = plan.request.explain.then(|| ResultExplanation {
+            legs: legs(candidate),
+            strategy_score: candidate.score,
+            strategy_rank: *at as u32 + 1,
+            ranker_score: ranking.scores[*at],
+            ranker: ranking.explanations.get(*at).cloned(),
+        });
+        Ok(result)
+    };
+    shown.iter().map(result).collect()
+}
+
+/// At most `count` of a list from `offset` on.
+pub fn page_of(order: &[usize], offset: u32, count: u32) -> &[usize] {
+    let rest = order.get(offset as usize..).unwrap_or_default();
+    rest.get(..count as usize).unwrap_or(rest)
+}
+
 /// Positions by score, best first; ties keep the strategy's order.
-pub(super) fn order(scores: &[f32]) -> Vec<usize> {
+pub fn order(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]));
     order

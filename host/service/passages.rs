@@ -94,14 +94,14 @@ impl Inner {
     ) -> Result<Computed, SearchError> {
         let mut taken = Timings::new();
         let computing = async {
-            let mut stages = Stages { began: Instant::now(), last: Instant::now(), timings: &mut taken };
-            let turn = tokio::time::timeout(self.limits.timeout / 2, self.permits.acquire());
-            let Ok(Ok(_permit)) = turn.await else { return Err(SearchError::Overloaded) };
-            stages.end("admit");
+            let mut stages = Stages::new(&mut taken);
+            let _turn = self.admit(&mut stages).await?;
             let outcome = self.outcome(&plan, &mut stages).await?;
             let began = stages.began;
+            let keep = self.may_keep(&plan);
             let rendering = blocking(move || render::render(&plan, &request, outcome, began));
-            let computed = rendering.instrument(debug_span!("passages")).await??;
+            let mut computed = rendering.instrument(debug_span!("passages")).await??;
+            computed.keep &= keep;
             stages.end("passages");
             Ok(computed)
         };

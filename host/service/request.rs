@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::facets::Facet;
 use crate::cache::Digest;
 use crate::query::{Persona, Query};
 
@@ -12,13 +13,17 @@ pub struct SearchRequest {
     pub strategy: String,
     /// Name of a loaded ranker, with or without its `rank-` prefix; none: the default ranker.
     pub ranker: Option<String>,
+    /// Its limit is the candidate window: the same for every page of a question, 1..=10,000 (`EXPORT_WINDOW`).
     pub query: Query,
+    /// Hits of the window to skip.
     pub offset: u32,
-    /// 1..=100.
+    /// 1..=100; of an export 1..=10,000.
     pub max_results: u32,
     /// Lines of context around a hit's line, 0..=10.
     pub context_lines: u32,
     pub explain: bool,
+    /// What to count over the window, in order and each once.
+    pub facets: Vec<Facet>,
     /// Whom the ranker may please.
     pub persona: Option<Arc<Persona>>,
     /// The strategy is asked what the query means, and what it answers is searched by.
@@ -38,14 +43,27 @@ impl SearchRequest {
     /// All that the answer depends on, except the names of the plugins: their identities stand for them,
     /// and names and aliases of the same plugin are the same question.
     pub(super) fn digest(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        let Self { strategy: _, ranker: _, query, offset, max_results, context_lines, explain, persona, understand } =
-            self;
-        let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
-        let numbers = [*limit, *offset, *max_results, *context_lines];
-        for number in numbers {
+        let Self { offset, max_results, context_lines, facets, .. } = self;
+        let mut hasher = self.asked();
+        for number in [offset, max_results, context_lines] {
             hasher.update(&number.to_le_bytes());
         }
+        for facet in facets {
+            hasher.update(facet.name().as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// As `digest`, but of what the ranked window depends on: equal for all pages of a question.
+    pub(super) fn window_digest(&self) -> Digest {
+        *self.asked().finalize().as_bytes()
+    }
+
+    fn asked(&self) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        let Self { query, explain, persona, understand, .. } = self;
+        let Query { text, limit, scope, case_sensitive, whole_word, similarity_threshold, weights, parameters } = query;
+        hasher.update(&limit.to_le_bytes());
         hasher.update(&[u8::from(*explain), u8::from(*case_sensitive), u8::from(*whole_word)]);
         hasher.update(&[u8::from(similarity_threshold.is_some())]);
         hasher.update(&similarity_threshold.unwrap_or_default().to_le_bytes());
@@ -74,6 +92,6 @@ impl SearchRequest {
         for (_, number) in weights.iter().chain(traits) {
             hasher.update(&number.to_le_bytes());
         }
-        *hasher.finalize().as_bytes()
+        hasher
     }
 }

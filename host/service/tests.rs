@@ -1,12 +1,15 @@
 //! The service over a small index with the standard plugins: what makes one answer another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Windows, pages, and answers in parts.
+mod parts;
+
 use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;
 
 use super::answer::SearchResponse;
-use super::columns::{Candidate, Legs};
+use super::columns::{Asker, Candidate, Legs};
 use super::*;
 use crate::app::standard_plugins;
 use crate::cache::Lifetimes;
@@ -42,6 +45,7 @@ fn asked_by(persona: Option<Persona>) -> SearchRequest {
         max_results: 10,
         context_lines: 0,
         explain: false,
+        facets: vec![],
         persona: persona.map(Arc::new),
         understand: None,
     }
@@ -125,8 +129,9 @@ fn traits_are_constant_columns_and_nan_where_there_are_none() {
     let inputs = Inputs { features, texts: vec![], embeddings: false };
     let columns = |persona: Option<Persona>| {
         let query = Query::new("drink", 10);
+        let (persona, affinity) = (persona.as_ref(), &Affinity::default());
         let columns =
-            window.columns(&snapshot, &inputs, &query, persona.as_ref(), &Affinity::default(), UNIX_EPOCH).unwrap();
+            window.columns(2, &snapshot, &inputs, &Asker { query: &query, persona, affinity }, UNIX_EPOCH).unwrap();
         assert_eq!(columns.count, 2);
         columns.features
     };

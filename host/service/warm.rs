@@ -247,6 +247,7 @@ mod tests {
             max_results: 10,
             context_lines: 0,
             explain: false,
+            facets: vec![],
             persona: None,
             understand: None,
         }

@@ -15,6 +15,7 @@ mod indexing;
 mod language;
 mod outage;
 mod page;
+mod pages;
 mod postgres;
 mod rag;
 mod reload;

@@ -48,6 +48,8 @@ async fn the_same_question_gets_the_same_bytes_until_the_index_changes() {
             ("query", json!("feed_dog")),
             ("max_results", json!(6)),
             ("offset", json!(1)),
+            ("window", json!(50)),
+            ("facets", json!(["language"])),
             ("case_sensitive", json!(true)),
             ("whole_word", json!(true)),
             ("context_lines", json!(1)),

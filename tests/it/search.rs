@@ -326,8 +326,10 @@ async fn pages_put_together_are_one_big_page() {
         let ids: BTreeSet<&str> = small.iter().map(|result| result["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 100, "{strategy}");
     }
-    // Beyond the end is an empty page, not an error.
-    let answer = server.found("syntax", json!({"query": "evict_oldest", "offset": 500})).await;
+    // Beyond the end of the hits is an empty page; beyond the window is an error that says what to do.
+    assert_eq!(server.search("syntax", json!({"query": "evict_oldest", "offset": 500})).await.violated(), ["offset"]);
+    let request = json!({"query": "evict_oldest", "offset": 500, "window": 1000});
+    let answer = server.found("syntax", request).await;
     assert_eq!((results(&answer).len(), &answer["total_results"]), (0, &json!(2)));
     let lines = server.all_pages("syntax", json!({"query": "cylinders"}), 7).await;
     assert_eq!(lines.iter().map(place).collect::<BTreeSet<_>>().len(), 150);

@@ -11,10 +11,22 @@ use utoipa::ToSchema;
 use crate::http::problem::{Code, Problem, Violation};
 use crate::http::{body, fields};
 use crate::query::{Query, Scope};
-use crate::service::SearchRequest;
+use crate::service::facets::Facet;
+use crate::service::{DEFAULT_WINDOW, EXPORT_WINDOW, SearchRequest, WINDOW};
 
-/// How deep a client can page; the ranked window of a search ends here.
-const MAX_WINDOW: u32 = 1000;
+/// What differs between an answer and an export.
+struct Bounds {
+    window: u32,
+    most_window: u32,
+    /// None: all of the window.
+    results: Option<u32>,
+    most_results: u32,
+}
+
+const ANSWER: Bounds = Bounds { window: DEFAULT_WINDOW, most_window: WINDOW, results: Some(20), most_results: 100 };
+const EXPORT: Bounds =
+    Bounds { window: EXPORT_WINDOW, most_window: EXPORT_WINDOW, results: None, most_results: EXPORT_WINDOW };
+
 const MAX_PARAMETERS: usize = 32;
 const MAX_PARAMETER_BYTES: usize = 1024;
 /// A value for either weight when only the other is given; those of the earlier API.
@@ -28,11 +40,19 @@ pub struct SearchBody {
     /// What to look for; 1 to 4096 bytes.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 4096)]
     pub query: Option<String>,
-    #[schema(minimum = 1, maximum = 100, default = 20)]
+    /// Of an export (`accept: application/x-ndjson`) up to 10,000, and all of the window when left out.
+    #[schema(minimum = 1, maximum = 10000, default = 20)]
     pub max_results: Option<i64>,
-    /// Results to skip; `offset + max_results` is at most 1000.
-    #[schema(minimum = 0, maximum = 900, default = 0)]
+    /// Results of the window to skip; at most `window`. A page that reaches over the window's end is cut there.
+    #[schema(minimum = 0, maximum = 10000, default = 0)]
     pub offset: Option<i64>,
+    /// Candidates that are ranked, and from which all pages of a question are cut: the same for each of them, else
+    /// they are pages of different lists. At most 1000; of an export 10,000, which is its default.
+    #[schema(minimum = 1, maximum = 10000, default = 100)]
+    pub window: Option<i64>,
+    /// Count the hits of the window by `language`, `directory`, `file_type`.
+    #[schema(max_items = 3, example = json!(["language"]))]
+    pub facets: Option<Vec<String>>,
     /// Extensions, with or without a dot; all when empty.
     #[schema(max_items = 32, example = json!(["rs", "py"]))]
     pub file_types: Option<Vec<String>>,
@@ -97,6 +117,8 @@ pub(in crate::http) const FIELDS: &[&str] = &[
     "query",
     "max_results",
     "offset",
+    "window",
+    "facets",
     "file_types",
     "directories",
     "case_sensitive",
@@ -123,13 +145,28 @@ pub(in crate::http) const FIELDS: &[&str] = &[
 /// A validated request and the agent for whom it is, or a problem with all violations. Whether there is such
 /// an agent is the world's to say: `persona` is still none.
 pub(in crate::http) fn to_request(strategy: &str, body: &[u8]) -> Result<(SearchRequest, Option<String>), Problem> {
-    to_request_with(strategy, body, |_, _| |_| ())
+    read(strategy, body, &ANSWER, |_, _| |_| ())
 }
 
-/// `to_request` with rules for more fields: `rules` reads them and says what they do to a request.
+/// As `to_request`, for all hits of a large window.
+pub(in crate::http) fn to_export(strategy: &str, body: &[u8]) -> Result<(SearchRequest, Option<String>), Problem> {
+    read(strategy, body, &EXPORT, |_, _| |_| ())
+}
+
+/// `to_request`, or `to_export`, with rules for more fields: `rules` reads them and says what they do to a request.
 pub(in crate::http) fn to_request_with<Apply: FnOnce(&mut SearchRequest)>(
     strategy: &str,
     body: &[u8],
+    export: bool,
+    rules: impl FnOnce(&mut SearchBody, &mut Vec<Violation>) -> Apply,
+) -> Result<(SearchRequest, Option<String>), Problem> {
+    read(strategy, body, if export { &EXPORT } else { &ANSWER }, rules)
+}
+
+fn read<Apply: FnOnce(&mut SearchRequest)>(
+    strategy: &str,
+    body: &[u8],
+    bounds: &Bounds,
     rules: impl FnOnce(&mut SearchBody, &mut Vec<Violation>) -> Apply,
 ) -> Result<(SearchRequest, Option<String>), Problem> {
     if !fields::is_plugin_name(strategy) {
@@ -139,19 +176,30 @@ pub(in crate::http) fn to_request_with<Apply: FnOnce(&mut SearchRequest)>(
     let agent = body.agent.take();
     let query_was_readable = !violations.iter().any(|violation| violation.field == "query");
     let apply = rules(&mut body, &mut violations);
-    let mut request = validate(strategy, body, query_was_readable, &mut violations);
+    let mut request = validate(strategy, body, query_was_readable, bounds, &mut violations);
     apply(&mut request);
     if violations.is_empty() { Ok((request, agent)) } else { Err(Problem::invalid(violations)) }
 }
 
-fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut Vec<Violation>) -> SearchRequest {
+fn validate(
+    strategy: &str,
+    body: SearchBody,
+    readable: bool,
+    bounds: &Bounds,
+    violations: &mut Vec<Violation>,
+) -> SearchRequest {
     // Of one that could not be read it is said already.
     let text = if readable { fields::query(body.query, violations) } else { String::new() };
-    let max_results = fields::within("max_results", body.max_results, 20, 1, 100, violations) as u32;
-    let offset = fields::within("offset", body.offset, 0, 0, i64::from(MAX_WINDOW - 100), violations) as u32;
-    if offset + max_results > MAX_WINDOW {
-        let message = format!("and max_results together are more than {MAX_WINDOW}");
-        violations.push(Violation::new("offset", message).remedy("narrow the query instead of paging this deep"));
+    let (window, most) = (i64::from(bounds.window), i64::from(bounds.most_window));
+    let window = fields::within("window", body.window, window, 1, most, violations);
+    let results = bounds.results.map_or(window, i64::from);
+    let most_results = i64::from(bounds.most_results);
+    let max_results = fields::within("max_results", body.max_results, results, 1, most_results, violations) as u32;
+    let offset = fields::within("offset", body.offset, 0, 0, most, violations);
+    if offset > window {
+        let remedy = format!("raise `window` (at most {most}), to the same for every page of the question");
+        let message = format!("is beyond the window of {window} candidates");
+        violations.push(Violation::new("offset", message).remedy(remedy));
     }
     let context_lines = fields::within("context_lines", body.context_lines, 0, 0, 10, violations) as u32;
     let scope = Scope {
@@ -174,7 +222,7 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
         ranker: body.ranker,
         query: Query {
             text,
-            limit: offset + max_results,
+            limit: window as u32,
             scope,
             case_sensitive: body.case_sensitive.unwrap_or(false),
             whole_word: body.whole_word.unwrap_or(false),
@@ -182,13 +230,29 @@ fn validate(strategy: &str, body: SearchBody, readable: bool, violations: &mut V
             weights,
             parameters,
         },
-        offset,
+        offset: offset as u32,
         max_results,
         context_lines,
         explain: body.explain.unwrap_or(false),
+        facets: facets(body.facets.unwrap_or_default(), violations),
         persona: None,
         understand: None,
     }
+}
+
+/// In order and each once, so that equal requests have equal cache keys.
+fn facets(given: Vec<String>, violations: &mut Vec<Violation>) -> Vec<Facet> {
+    if given.len() > Facet::ALL.len() {
+        violations.push(Violation::new("facets", format!("may have at most {} entries", Facet::ALL.len())));
+        return vec![];
+    }
+    for (index, name) in given.iter().enumerate() {
+        if !Facet::ALL.iter().any(|facet| facet.name() == name) {
+            let violation = Violation::new(format!("facets[{index}]"), "is nothing that hits can be counted by");
+            violations.push(violation.remedy("write `language`, `directory` or `file_type`"));
+        }
+    }
+    Facet::ALL.into_iter().filter(|facet| given.iter().any(|name| name == facet.name())).collect()
 }
 
 /// Empty when neither is given, so that the strategy's own weights hold.

@@ -173,6 +173,34 @@ async fn a_client_that_leaves_cancels_its_search() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_a_stream_ends_its_work() {
+    let live = live(PATIENCE).await;
+    let request = client().post(live.url("/api/search/hybrid")).header("accept", "text/event-stream");
+    let mut response = request.json(&json!({"query": "endless"})).send().await.unwrap();
+    assert!(response.chunk().await.unwrap().is_some());
+    assert_eq!(live.fake.streams.dropped.load(Ordering::SeqCst), 0);
+    drop(response);
+    let gone = async {
+        while live.fake.streams.dropped.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the search went on without its client");
+}
+
+#[tokio::test]
+async fn a_stop_closes_the_stream_of_a_search() {
+    let mut live = live(PATIENCE).await;
+    let request = client().post(live.url("/api/search/hybrid")).header("accept", "text/event-stream");
+    let mut response = request.json(&json!({"query": "endless"})).send().await.unwrap();
+    assert!(response.chunk().await.unwrap().is_some());
+    live.stop();
+    while tokio::time::timeout(PATIENCE, response.chunk()).await.unwrap().unwrap().is_some() {}
+    drop(response);
+    assert_eq!(live.ended().await, Stopped::Drained);
+}
+
+#[tokio::test]
 async fn several_requests_share_a_connection_and_garbage_gets_400() {
     let live = live(PATIENCE).await;
     let mut socket = TcpStream::connect(live.address).await.unwrap();

@@ -1,6 +1,7 @@
 //! The good answers and the ordinary failures of searching and indexing.
 
 use super::*;
+use crate::service::facets::Facet;
 
 #[tokio::test]
 async fn a_search_answers_with_the_service_s_bytes_and_its_headers() {
@@ -47,7 +48,8 @@ async fn request_ids_are_the_client_s_if_sane() {
 async fn every_field_reaches_the_service() {
     let server = server();
     let body = json!({
-        "query": "  def authenticate ", "max_results": 30, "offset": 60, "file_types": [".PY", "rs"],
+        "query": "  def authenticate ", "max_results": 30, "offset": 60, "window": 90, "facets": ["language"],
+        "file_types": [".PY", "rs"],
         "directories": ["src\\http\\", "docs"], "case_sensitive": true, "whole_word": true, "context_lines": 3,
         "similarity_threshold": 0.25, "semantic_weight": 0.9, "ranker": "recency", "explain": true,
         "pattern_type": "regex", "search_type": "code", "parameters": {"rrf_k": 10, "b": "x", "a": true, "n": null}
@@ -59,6 +61,7 @@ async fn every_field_reaches_the_service() {
     assert_eq!((seen.strategy.as_str(), seen.ranker.as_deref()), ("hybrid", Some("recency")));
     assert_eq!((seen.offset, seen.max_results, seen.context_lines, seen.explain), (60, 30, 3, true));
     assert_eq!((seen.query.text.as_str(), seen.query.limit), ("def authenticate", 90));
+    assert_eq!(seen.facets, [Facet::Language]);
     assert_eq!(seen.query.scope.file_types, ["py", "rs"]);
     assert_eq!(seen.query.scope.directories, ["src/http", "docs"]);
     assert!(seen.query.case_sensitive && seen.query.whole_word);
@@ -77,11 +80,12 @@ async fn every_field_reaches_the_service() {
 #[tokio::test]
 async fn defaults_are_those_of_the_earlier_api() {
     let server = server();
-    let nothing = json!({"query": "a", "file_types": null, "offset": null, "ranker": null});
+    let nothing = json!({"query": "a", "file_types": null, "offset": null, "window": null, "ranker": null});
     assert_eq!(server.post("/api/search/search", nothing).await.status, 200);
     let seen = server.seen();
     assert_eq!(seen.strategy, "smart");
     assert_eq!((seen.offset, seen.max_results, seen.context_lines, seen.explain), (0, 20, 0, false));
+    assert_eq!((seen.query.limit, seen.facets.len()), (100, 0));
     assert!(!seen.query.case_sensitive && !seen.query.whole_word);
     assert!(seen.query.weights.is_empty() && seen.query.parameters.is_empty());
     assert_eq!((seen.query.similarity_threshold, seen.ranker), (None, None));
@@ -152,12 +156,26 @@ async fn each_bound_holds() {
     check(json!({"query": 5}), Some("query")).await;
     check(json!({"query": null}), Some("query")).await;
     check(json!({"max_results": 1}), None).await;
-    check(json!({"max_results": 100, "offset": 900}), None).await;
+    check(json!({"max_results": 100, "offset": 900, "window": 1000}), None).await;
+    // A page that reaches over the end of the window is cut there; where the window ends is the last place to ask for.
+    check(json!({"max_results": 7, "offset": 98}), None).await;
+    check(json!({"offset": 100}), None).await;
+    check(json!({"offset": 101}), Some("offset")).await;
+    check(json!({"offset": 11, "window": 10}), Some("offset")).await;
+    check(json!({"offset": 1000, "window": 1000}), None).await;
+    check(json!({"window": 1}), None).await;
+    check(json!({"window": 0}), Some("window")).await;
+    check(json!({"window": 1001}), Some("window")).await;
+    check(json!({"facets": ["file_type", "language", "language"]}), None).await;
+    check(json!({"facets": []}), None).await;
+    check(json!({"facets": ["language", "author"]}), Some("facets[1]")).await;
+    check(json!({"facets": ["language", "language", "language", "language"]}), Some("facets")).await;
+    check(json!({"facets": "language"}), Some("facets")).await;
     check(json!({"max_results": 0}), Some("max_results")).await;
     check(json!({"max_results": 2.5}), Some("max_results")).await;
     check(json!({"max_results": 1e300}), Some("max_results")).await;
     check(json!({"max_results": i64::MAX}), Some("max_results")).await;
-    check(json!({"offset": 901}), Some("offset")).await;
+    check(json!({"offset": 1001}), Some("offset")).await;
     check(json!({"context_lines": 10}), None).await;
     check(json!({"similarity_threshold": 0}), None).await;
     check(json!({"similarity_threshold": 1}), None).await;

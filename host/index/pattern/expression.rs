@@ -1,13 +1,12 @@
 //! A probe's pattern, compiled: what it demands of a document, and the lines of a text that it matches.
 
-use std::time::Instant;
-
 use regex_automata::Input;
 use regex_automata::meta::{self, Regex};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, Look};
 
 use super::plan::Plan;
+use crate::index::Deadline;
 use crate::query::{PatternProbe, PatternSyntax, RetrievalError};
 
 /// Bytes that a compiled pattern may take: far above what people write, far below what hurts.
@@ -66,7 +65,7 @@ impl Expression {
     }
 
     /// The first `wanted` lines (from 1) on which a match starts, each once.
-    pub(crate) fn lines(&self, content: &str, wanted: usize, deadline: Instant) -> Result<Vec<u32>, RetrievalError> {
+    pub(crate) fn lines(&self, content: &str, wanted: usize, deadline: &Deadline) -> Result<Vec<u32>, RetrievalError> {
         let mut lines = Vec::new();
         // `line` is the number of the line that starts at `line_start`.
         let (mut line, mut line_start, mut from) = (1_u32, 0, 0);
@@ -84,7 +83,7 @@ impl Expression {
             line += 1;
             // A match that goes on over line ends is one hit, on its first line.
             from = line_start.max(found.end());
-            if lines.len() % 256 == 0 && Instant::now() >= deadline {
+            if lines.len() % 256 == 0 && deadline.is_over() {
                 return Err(RetrievalError::TimedOut);
             }
         }
@@ -119,8 +118,8 @@ mod tests {
     }
 
     fn lines(probe: &PatternProbe, content: &str) -> Vec<u32> {
-        let deadline = Instant::now() + std::time::Duration::from_secs(3600);
-        Expression::compile(probe).unwrap().lines(content, 100, deadline).unwrap()
+        let deadline = (std::time::Instant::now() + std::time::Duration::from_secs(3600)).into();
+        Expression::compile(probe).unwrap().lines(content, 100, &deadline).unwrap()
     }
 
     #[test]
@@ -138,6 +137,16 @@ mod tests {
         check("x*", "", &[]);
         check("é|漢", "e\né\n漢字\n", &[2, 3]);
         check("(?s)a.*c", "a\nb\nc\na\n", &[1]);
+    }
+
+    #[test]
+    fn a_text_of_many_lines_is_left_when_nobody_waits() {
+        let (deadline, text) =
+            (Deadline::from(std::time::Instant::now() + std::time::Duration::from_secs(3600)), "a\n".repeat(300));
+        let expression = Expression::compile(&probe("a")).unwrap();
+        assert_eq!(expression.lines(&text, 1000, &deadline).map(|lines| lines.len()), Ok(300));
+        deadline.abandon();
+        assert_eq!(expression.lines(&text, 1000, &deadline), Err(RetrievalError::TimedOut));
     }
 
     #[test]

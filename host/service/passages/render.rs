@@ -31,7 +31,7 @@ pub(super) fn render(
     began: Instant,
 ) -> Result<Computed, SearchError> {
     let search_time = began.elapsed().as_secs_f64();
-    let Outcome { window, ranking, strategies: _, degraded, reason } = outcome;
+    let Outcome { window, ranking, degraded, reason, strategy, .. } = outcome;
     let chosen = choose(request, &window, &ranking.scores);
     let shown: Vec<&Chosen<'_>> = chosen.iter().take(request.top_k as usize).collect();
     let mut bodies = Bodies::new(&plan.snapshot);
@@ -60,7 +60,7 @@ pub(super) fn render(
         metadata: PassagesMetadata {
             query: request.search.query.text.clone(),
             modality: request.modality,
-            strategy: page::plugin_ref(&plan.strategy),
+            strategy: page::plugin_ref(&strategy),
             ranker: page::plugin_ref(&plan.ranker),
             reason,
             truncated: window.truncated,

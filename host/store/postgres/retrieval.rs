@@ -27,7 +27,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 use super::PostgresStore;
 use super::monitor::Monitor;
 use crate::index::remote::{Analysis, Engine};
-use crate::index::{ChunkInfo, DocumentInfo, Embedder, IndexError, IndexStats, ModelStats};
+use crate::index::{ChunkInfo, Deadline, DocumentInfo, Embedder, IndexError, IndexStats, ModelStats};
 use crate::query::{ChunkId, Hits, Probe, RetrievalError, Scope};
 use schema::Extensions;
 use state::State;
@@ -53,6 +53,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// The same for one transaction that writes; a graph of neighbours takes its time.
 const WRITE: Duration = Duration::from_secs(3600);
+
+/// Between looks whether anybody still waits for a question; one that is answered sooner keeps its connection.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The engine. All methods of `Engine` except `generation` and `stats` wait for the database; call them from a
 /// blocking thread.
@@ -119,12 +122,12 @@ impl Retrieval {
     /// Reads within one view of the database, until the deadline. `settings` are statements for this transaction.
     fn ask<T>(
         &self,
-        deadline: Instant,
+        deadline: &Deadline,
         settings: &str,
         work: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, RetrievalError>,
     ) -> Result<T, RetrievalError> {
         self.is_readable().map_err(RetrievalError::Unavailable)?;
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.left();
         if left.is_zero() {
             return Err(RetrievalError::TimedOut);
         }
@@ -149,7 +152,13 @@ impl Retrieval {
             answer
         };
         let bounded = tokio::time::timeout(left + GRACE, self.store.connections.unless_away(asked));
-        match self.handle.block_on(bounded) {
+        let wanted = async {
+            tokio::select! {
+                answer = bounded => answer,
+                () = abandoned(deadline) => Ok(Ok(Err(RetrievalError::TimedOut))),
+            }
+        };
+        match self.handle.block_on(wanted) {
             Ok(Ok(answer)) => answer,
             Ok(Err(reason)) => Err(RetrievalError::Unavailable(format!("the database is away: {reason}"))),
             Err(_) => Err(RetrievalError::TimedOut),
@@ -202,7 +211,7 @@ impl Engine for Retrieval {
         self.analysis.embedder()
     }
 
-    fn probe(&self, probe: &Probe, scope: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+    fn probe(&self, probe: &Probe, scope: &Scope, deadline: &Deadline) -> Result<Hits, RetrievalError> {
         match probe {
             Probe::Text(probe) => self.text(probe, scope, deadline),
             Probe::Vector(probe) => self.vector(probe, scope, deadline),
@@ -237,6 +246,12 @@ impl Engine for Retrieval {
 
     fn documents(&self) -> Result<Vec<Arc<DocumentInfo>>, IndexError> {
         self.fetch(async |asking| fetch::documents(asking).await)
+    }
+}
+
+async fn abandoned(deadline: &Deadline) {
+    while !deadline.is_abandoned() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -8,11 +8,8 @@ use crate::{
     TermMatch, TextField, TextProbe, VectorProbe,
 };
 
-/// Candidates of one leg for the first pages, which are nearly all that anyone asks for.
-const WINDOW: u32 = 100;
-
-/// Candidates of one leg for pages behind those: all that a probe gives.
-const DEEP_WINDOW: u32 = 1000;
+/// Hits that a probe gives at most.
+const MOST: u32 = 10_000;
 
 /// One probe of a plan.
 #[derive(Clone)]
@@ -164,10 +161,10 @@ pub fn failure(label: &str, error: &RetrievalError) -> PluginError {
     }
 }
 
-/// The window that serves `limit` hits: one for the first pages, one for all deeper ones. A fused list
-/// depends on its window, so pages agree with each other within one of the two, not across.
+/// Hits that each leg asks for when the answer can use `limit` candidates. A fused list depends on it, and
+/// the host asks with the same limit for every page of a question, so all pages are cut from one list.
 pub fn window(limit: u32) -> u32 {
-    if limit <= WINDOW { WINDOW } else { DEEP_WINDOW }
+    limit.clamp(1, MOST)
 }
 
 /// A weight that the client set, else the default.
@@ -283,7 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_window_for_the_first_pages_and_one_behind() {
-        assert_eq!([1, 100, 101, 1000, 5000].map(window), [100, 100, 1000, 1000, 1000]);
+    fn each_leg_asks_for_as_many_hits_as_the_answer_can_use() {
+        assert_eq!([0, 1, 100, 101, 10_000, 20_000].map(window), [1, 1, 100, 101, 10_000, 10_000]);
+        let query = Query { limit: 250, ..query("borrow checker") };
+        let legs = [both(&query), vec![Leg::symbol(&query, "x", SymbolMatch::Exact, 1.0)]].concat();
+        let limit = |leg: &Leg| match &leg.probe {
+            Probe::Text(probe) => probe.limit,
+            Probe::Vector(probe) => probe.limit,
+            Probe::Pattern(probe) => probe.limit,
+            Probe::Symbol(probe) => probe.limit,
+        };
+        assert_eq!(legs.iter().map(limit).collect::<Vec<_>>(), [250; 3]);
     }
 }

@@ -90,6 +90,7 @@ impl Client {
         loop {
             let mut request = request.clone();
             request["offset"] = json!(all.len());
+            request["window"] = json!(1000);
             request["max_results"] = json!(page);
             let answer = self.found(strategy, request).await;
             let results = answer["results"].as_array().unwrap();

@@ -1,8 +1,6 @@
 //! Lines that match: the database finds documents that have the strings which the pattern demands, in the order of
 //! their paths; the regex engine of the local index verifies them here, so that both modes find the same lines.
 
-use std::time::Instant;
-
 use rayon::prelude::*;
 use sqlx::{Postgres, QueryBuilder, Row};
 
@@ -11,6 +9,7 @@ use super::rows::without_nul;
 use super::schema::FOLDED_BODY;
 use super::symbol::escaped;
 use super::{Asking, Retrieval, failed, scope};
+use crate::index::Deadline;
 use crate::index::remote::{CASED, Expression, Plan};
 use crate::query::{Hits, PatternProbe, RetrievalError, Scope};
 
@@ -38,7 +37,7 @@ impl Retrieval {
         &self,
         probe: &PatternProbe,
         within: &Scope,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Hits, RetrievalError> {
         let expression = Expression::compile(probe)?;
         let condition = Condition::of(&expression.plan());
@@ -93,10 +92,10 @@ fn verified(
     texts: Vec<Text>,
     expression: &Expression,
     wanted: usize,
-    deadline: Instant,
+    deadline: &Deadline,
 ) -> Result<Vec<Verified>, RetrievalError> {
     let verify = |text: Text| {
-        if Instant::now() >= deadline {
+        if deadline.is_over() {
             return Err(RetrievalError::TimedOut);
         }
         let lines = expression.lines(&text.content, wanted, deadline)?;

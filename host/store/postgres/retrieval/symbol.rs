@@ -1,13 +1,12 @@
 //! Chunks that define a name, in the order of the local index: the longer the share of the name that was asked for,
 //! the better.
 
-use std::time::Instant;
-
 use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::fetch::{id, natural};
 use super::rows::without_nul;
 use super::{Asking, Retrieval, failed, scope};
+use crate::index::Deadline;
 use crate::query::{Hits, RetrievalError, Scope, SymbolMatch, SymbolProbe};
 
 impl Retrieval {
@@ -15,7 +14,7 @@ impl Retrieval {
         &self,
         probe: &SymbolProbe,
         within: &Scope,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Hits, RetrievalError> {
         let work = async |asking: &mut Asking<'_>| search(asking, probe, within).await.map_err(failed);
         self.ask(deadline, "", work)

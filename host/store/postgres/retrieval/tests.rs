@@ -339,7 +339,7 @@ async fn many_vectors_are_found_by_the_graph() {
         let search = |number: usize, directories: &[&str], limit| {
             let probe = Probe::Vector(VectorProbe { text: text(number), min_similarity: None, limit });
             let directories = directories.iter().map(|folder| (*folder).to_owned()).collect();
-            engine.probe(&probe, &Scope { directories, ..Scope::default() }, deadline).unwrap()
+            engine.probe(&probe, &Scope { directories, ..Scope::default() }, &deadline.into()).unwrap()
         };
         let mut first = 0;
         for number in (100..count).step_by(500) {

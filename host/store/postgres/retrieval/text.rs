@@ -6,13 +6,12 @@
 //! of MaxScore (Turtle and Flood, "Query evaluation: strategies and optimizations", 1995), with a budget of chunks in
 //! the place of its bounds. In a collection smaller than the budget, all terms choose, and the answer is exact.
 
-use std::time::Instant;
-
 use sqlx::{QueryBuilder, Row};
 
 use super::fetch::{id, natural};
 use super::rows::{LABELS, quoted, without_nul};
 use super::{Asking, Retrieval, alternatives, failed, scope};
+use crate::index::Deadline;
 use crate::index::remote::bm25::{Collection, Scorer};
 use crate::index::remote::question::{Alternatives, Question, Wanted};
 use crate::index::remote::terms;
@@ -27,7 +26,7 @@ const BUDGET: u64 = 8192;
 const BY_INDEX: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 
 impl Retrieval {
-    pub(super) fn text(&self, probe: &TextProbe, within: &Scope, deadline: Instant) -> Result<Hits, RetrievalError> {
+    pub(super) fn text(&self, probe: &TextProbe, within: &Scope, deadline: &Deadline) -> Result<Hits, RetrievalError> {
         let Some(question) = Question::of(probe)? else { return Ok(Hits::default()) };
         let state = self.state.load_full();
         let work = async |asking: &mut Asking<'_>| {

@@ -2,8 +2,6 @@
 //! comparing all where there are few or the scope is narrow. The order among them is made here, by the codes and the
 //! full query, as the local index makes it.
 
-use std::time::Instant;
-
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
@@ -11,6 +9,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use super::fetch::{id, natural};
 use super::write::GRAPH_FROM;
 use super::{Asking, Retrieval, failed, scope};
+use crate::index::Deadline;
 use crate::index::remote::{Needle, decode, wanted};
 use crate::query::{ChunkId, Hits, RetrievalError, Scope, VectorProbe};
 
@@ -25,7 +24,7 @@ impl Retrieval {
         &self,
         probe: &VectorProbe,
         within: &Scope,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Hits, RetrievalError> {
         let Some(question) = self.analysis.question(&probe.text) else { return Ok(Hits::default()) };
         let search = Search { question: &question, wanted: wanted(probe.limit), within };

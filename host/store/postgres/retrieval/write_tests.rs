@@ -113,7 +113,7 @@ async fn tables_of_another_format_are_written_anew() {
         engine.refresh().unwrap();
         let deadline = Instant::now() + Duration::from_secs(600);
         let probe = pattern("first", PatternSyntax::Literal, true, false, 10);
-        let refused = engine.probe(&probe, &Scope::default(), deadline).unwrap_err();
+        let refused = engine.probe(&probe, &Scope::default(), &deadline.into()).unwrap_err();
         assert!(matches!(&refused, RetrievalError::Unavailable(reason) if reason.contains("another version")));
         engine.begin_writing().unwrap();
         assert_eq!((engine.applied(), engine.stats().chunks), (0, 0));
@@ -131,21 +131,21 @@ async fn a_server_that_is_gone_or_slow_is_an_error_and_not_an_empty_answer() {
         engine.apply(vec![engine.prepare(version(1, 1, "a.txt", "first\n"))]).unwrap();
         engine.publish(true).unwrap();
         let past = Instant::now();
-        assert_eq!(engine.probe(&probe, &Scope::default(), past), Err(RetrievalError::TimedOut));
+        assert_eq!(engine.probe(&probe, &Scope::default(), &past.into()), Err(RetrievalError::TimedOut));
         server.pause();
         let soon = Instant::now() + Duration::from_millis(300);
-        let stuck = engine.probe(&probe, &Scope::default(), soon).unwrap_err();
+        let stuck = engine.probe(&probe, &Scope::default(), &soon.into()).unwrap_err();
         assert!(matches!(stuck, RetrievalError::TimedOut | RetrievalError::Unavailable(_)), "{stuck}");
         server.resume();
         server.kill();
         let deadline = Instant::now() + Duration::from_secs(20);
-        let away = engine.probe(&probe, &Scope::default(), deadline).unwrap_err();
+        let away = engine.probe(&probe, &Scope::default(), &deadline.into()).unwrap_err();
         assert!(matches!(&away, RetrievalError::Unavailable(reason) if !reason.contains("postgres://")), "{away}");
         assert!(engine.chunks(&[ChunkId::new(1, 0)]).is_err());
         server.restart();
-        let mut answer = engine.probe(&probe, &Scope::default(), deadline);
+        let mut answer = engine.probe(&probe, &Scope::default(), &deadline.into());
         while answer.is_err() && Instant::now() < deadline {
-            answer = engine.probe(&probe, &Scope::default(), deadline);
+            answer = engine.probe(&probe, &Scope::default(), &deadline.into());
         }
         assert_eq!(answer.unwrap().len(), 1);
     });
