@@ -66,17 +66,11 @@ pub enum AppError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("cannot use the data folder {folder}: {reason}")]
-    DataFolder {
-        folder: PathBuf,
-        reason: String,
-    },
+    DataFolder { folder: PathBuf, reason: String },
     #[error("another corsac uses the data folder {0}; stop it, or choose another with --data")]
     InUse(PathBuf),
     #[error("cannot serve on {address}: {reason}")]
-    Listen {
-        address: std::net::SocketAddr,
-        reason: String,
-    },
+    Listen { address: std::net::SocketAddr, reason: String },
     #[error("the folder {0} cannot be indexed: it is not there or no folder")]
     NoTree(PathBuf),
     #[error(transparent)]
@@ -96,10 +90,7 @@ pub enum AppError {
     #[error(
         "requests on {address} need an API key, and there is none: make one with `corsac key create --name first --scope admin {store}`, give one in CORSAC_ADMIN_KEY, or let everyone in with --keys off"
     )]
-    NoKey {
-        address: std::net::SocketAddr,
-        store: String,
-    },
+    NoKey { address: std::net::SocketAddr, store: String },
     #[error("there is no API key {0}: `corsac key list` shows those that there are")]
     UnknownKey(String),
     #[error(transparent)]
@@ -198,7 +189,7 @@ impl App {
         Ok(Arc::new(Self {
             service,
             agents,
-            models: rag::Models::new(settings.rag.clone(), upstreams.generator(), upstreams.embeddings())?,
+            models: rag::Models::new(settings.rag.clone(), upstreams.generator.clone(), upstreams.embeddings.clone())?,
             runtime,
             ingest,
             index,

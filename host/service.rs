@@ -20,12 +20,12 @@ pub mod passages;
 mod probes;
 /// What is asked.
 mod request;
-/// The query as it is understood, and as it was asked where that finds more.
-mod understand;
 /// Stages and their times.
 mod stages;
 /// A search as it happens.
 pub mod stream;
+/// The query as it is understood, and as it was asked where that finds more.
+mod understand;
 /// Frequent questions, and their answers before anybody asks again.
 pub mod warm;
 

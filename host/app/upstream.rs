@@ -8,7 +8,7 @@ use ::http::{Method, Request, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use super::{App, AppError};
+use super::AppError;
 use crate::config::Settings;
 use crate::http::{PartState, PartStatus};
 use crate::runtime::{Outgoing, OutgoingError};
@@ -74,18 +74,6 @@ impl Upstreams {
 
     pub(super) fn figures(&self) -> Vec<UpstreamFigures> {
         self.client.figures()
-    }
-}
-
-impl App {
-    /// The language model that writes answers, where one is configured.
-    pub fn generator(&self) -> Option<Arc<dyn Generator>> {
-        self.upstreams.generator.clone()
-    }
-
-    /// The embedding model elsewhere, where one is configured.
-    pub fn embeddings(&self) -> Option<Arc<dyn Embeddings>> {
-        self.upstreams.embeddings.clone()
     }
 }
 

@@ -2,7 +2,6 @@
 //! understands of a query on its own. Decides nothing about language.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -16,7 +15,7 @@ use utoipa::ToSchema;
 use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
 use crate::http::search::request::{SearchBody, to_request_with};
-use crate::http::search::{self};
+use crate::http::search::Asked;
 use crate::http::{Shared, body, fields};
 use crate::query::{Analysis, Query};
 use crate::service::analysis::{QueryEntity, QueryFilters};

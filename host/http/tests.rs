@@ -15,10 +15,10 @@ mod hostile;
 mod language;
 /// Over a real socket: streams, stopping.
 mod live;
-/// Retrieval for language models.
-mod rag;
 /// Searches whose answers come in parts.
 mod parts;
+/// Retrieval for language models.
+mod rag;
 /// Answers of searching and indexing.
 mod routes;
 /// Answers about the server itself.
@@ -45,7 +45,6 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::cache;
-use crate::index::IndexStats;
 use crate::index::{IndexStats, ModelStats};
 use crate::query::{Analysis, Query};
 use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};

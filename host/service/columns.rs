@@ -122,7 +122,9 @@ impl Window {
                     Feature::FieldTitle => share(candidate.chunk.document.title.as_deref().unwrap_or_default()),
                     Feature::FieldSymbol => share(&candidate.chunk.symbols.join(" ")),
                     Feature::FieldBody => share(&body),
-                    Feature::Affinity => asker.affinity.of.get(&*candidate.chunk.document.path).copied().unwrap_or_default(),
+                    Feature::Affinity => {
+                        asker.affinity.of.get(&*candidate.chunk.document.path).copied().unwrap_or_default()
+                    }
                     Feature::Agent(name) => asker.persona.map_or(f32::NAN, |persona| persona.value(name)),
                 });
             }

@@ -224,7 +224,8 @@ fn matches(plan: &Plan, run: ProbeRun) -> Option<Matches> {
     let scores: Vec<f32> = window.candidates.iter().map(|candidate| candidate.score).collect();
     let order: Vec<usize> = (0..scores.len()).collect();
     let ranking = Ranking { scores, explanations: vec![] };
-    let outcome = Outcome { window, ranking, strategies: vec![], degraded: vec![], reason: None };
+    let (strategies, degraded, strategy) = (vec![], vec![], plan.strategy.clone());
+    let outcome = Outcome { window, ranking, strategies, degraded, reason: None, strategy, analysis: None };
     let mut plan = plan.clone();
     plan.request.explain = false;
     Some(Matches {

@@ -217,7 +217,7 @@ fn validate(
     };
     let reranked = body.enable_reranking.unwrap_or(false).then(|| config.ranker.clone());
     let named = |name: &str, weight: f32| (name.to_owned(), weight);
-    let limit = (top_k * SPARE).max(50);
+    let limit = (top_k * SPARE).max(100);
     let search = SearchRequest {
         strategy: body.strategy.unwrap_or_else(|| config.strategy.clone()),
         ranker: body.ranker.or(reranked),
@@ -236,7 +236,9 @@ fn validate(
         max_results: top_k,
         context_lines: 0,
         explain: false,
+        facets: vec![],
         persona: None,
+        understand: None,
     };
     let wanted = wanted(body.answer, violations);
     let with_embeddings = body.include_embeddings.unwrap_or(false);

@@ -55,6 +55,8 @@ fn about(text: &str) -> PassagesRequest {
             max_results: 10,
             context_lines: 0,
             explain: false,
+            facets: vec![],
+            understand: None,
             persona: None,
         },
         modality: Modality::All,
