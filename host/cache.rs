@@ -242,6 +242,11 @@ impl Cache {
         self.inner.lifetimes.named.contains_key(namespace)
     }
 
+    /// How long entries of a namespace are fresh.
+    pub fn lifetime(&self, namespace: &str) -> Duration {
+        self.inner.namespace(namespace).lifetime
+    }
+
     /// Whether a key is in process and fresh; counts nothing.
     pub async fn holds(&self, namespace: &str, digest: Digest) -> bool {
         let namespace = self.inner.namespace(namespace);

@@ -103,9 +103,8 @@ struct Shared {
     freshness: search::freshness::FreshnessHeader,
 }
 
-/// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named
-/// `index`, `stats`, `health`, `performance`, `database` or `suggestions` cannot be reached.
-/// `index`, `stats`, `health`, `performance`, `database` or as in `language` cannot be reached.
+/// All routes over a backend. Fixed paths win over `/api/search/{strategy}`, so a strategy that is named as one of
+/// them (`index`, `stats`, `health`, `suggestions`, `feedback` and so on) cannot be reached.
 pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
     let Options { metrics, closing, hosts, cors, keyring } = options;
     let edge = |route: &'static str| Edge {

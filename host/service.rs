@@ -16,6 +16,8 @@ pub mod facets;
 mod page;
 /// Passages for a language model.
 pub mod passages;
+/// What one search is made of.
+mod plan;
 /// Probes of one query over one snapshot.
 mod probes;
 /// What is asked.
@@ -37,15 +39,16 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument, debug_span, field};
 
-use crate::cache::{Cache, Computed, Digest, Entry, Recent};
-use crate::index::{Searched, Snapshot};
+use crate::cache::{Cache, Computed, Entry, Recent};
+use crate::index::Searched;
 use crate::query::RetrievalError;
 use crate::runtime::features::AFFINITY;
-use crate::runtime::{CallError, Candidates, Plugin, PluginKind, Proposal, Ranking, Runtime};
-use crate::usage::{Affinity, Choices, Forgetful, QueryLog};
+use crate::runtime::{CallError, PluginKind, Proposal, Runtime};
+use crate::usage::{Choices, Forgetful, QueryLog};
 use columns::{Asker, Window};
 use error::blame;
 use page::Outcome;
+use plan::{Plan, namespace_of};
 use probes::ProbeRunner;
 use stages::{Stages, Timings};
 use warm::Frequent;
@@ -181,7 +184,7 @@ impl Service {
         let plan = inner.plan(request)?;
         let question = plan.request.digest();
         if let Some(frequent) = &inner.frequent
-            && plan.strategy.is_pure()
+            && plan.is_pure()
         {
             frequent.count(&plan, &question, began);
         }
@@ -268,7 +271,7 @@ impl Inner {
     /// What a service elsewhere found may be otherwise the next time, and no key tells: kept only where the operator
     /// has said for how long.
     fn may_keep(&self, plan: &Plan) -> bool {
-        plan.strategy.is_pure() || self.cache.has_lifetime(plan.namespace())
+        plan.is_pure() || self.cache.has_lifetime(plan.namespace())
     }
 
     /// The ranked window: as it was a moment ago, if another page of it was asked for, else of a search.
@@ -285,7 +288,9 @@ impl Inner {
         if let Some(key) = key
             && outcome.degraded.is_empty()
         {
-            self.recent.put(key, outcome.clone(), outcome.bytes()).await;
+            // No longer than an answer: what is made of it would be older than the operator allows.
+            let lifetime = self.cache.lifetime(plan.namespace());
+            self.recent.put(key, outcome.clone(), outcome.bytes(), lifetime).await;
         }
         Ok(outcome)
     }
@@ -332,81 +337,6 @@ impl Inner {
         let strategy = plan.strategy.clone();
         Ok(Outcome { window, ranking, strategies, degraded, reason, strategy, analysis: None })
     }
-}
-
-/// What one search is made of: the request, one version of each plugin, one view of the index.
-#[derive(Clone)]
-struct Plan {
-    request: SearchRequest,
-    strategy: Arc<Plugin>,
-    /// For a query that the strategy says is none of its own, if the request names one.
-    otherwise: Option<Arc<Plugin>>,
-    ranker: Arc<Plugin>,
-    snapshot: Snapshot,
-    /// Empty unless the ranker asks for it.
-    affinity: Arc<Affinity>,
-}
-
-impl Plan {
-    /// Pages after the first one are no questions of their own.
-    fn first_page(&self) -> bool {
-        self.request.offset == 0
-    }
-
-    /// Answers of one strategy live and die together.
-    fn namespace(&self) -> &str {
-        namespace_of(&self.strategy)
-    }
-
-    /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
-    /// nothing has to be deleted, and going back finds the old answers still warm. The host's version is
-    /// part of it, because hosts of two versions may share a cache while they are replaced.
-    fn key(&self, collection: &str, question: &Digest) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-        hasher.update(&(collection.len() as u64).to_le_bytes()).update(collection.as_bytes());
-        hasher.update(self.strategy.identity.as_bytes());
-        hasher.update(&[u8::from(self.otherwise.is_some())]);
-        self.otherwise.iter().for_each(|plugin| _ = hasher.update(plugin.identity.as_bytes()));
-        hasher.update(self.ranker.identity.as_bytes());
-        hasher.update(&self.snapshot.generation().to_le_bytes());
-        hasher.update(&self.affinity.fingerprint.to_le_bytes());
-        hasher.update(self.snapshot.embedder().digest().as_bytes());
-        hasher.update(question);
-        *hasher.finalize().as_bytes()
-    }
-
-    async fn rank(&self, window: &Window, candidates: Candidates) -> Result<Ranking, SearchError> {
-        if window.is_empty() {
-            return Ok(Ranking { scores: vec![], explanations: vec![] });
-        }
-        let ranking = self.ranker.rank(&self.request.query, candidates, self.request.explain).await;
-        let ranking = ranking.map_err(|error| blame(error, &self.ranker))?;
-        Ok(with_rest(ranking, window.candidates.len()))
-    }
-
-    /// As `key`, of the ranked window. `epoch`: a clear of the cache means the windows, too.
-    fn window_key(&self, collection: &str, epoch: u32) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"window").update(&epoch.to_le_bytes());
-        hasher.update(&self.key(collection, &self.request.window_digest()));
-        *hasher.finalize().as_bytes()
-    }
-}
-
-fn namespace_of(strategy: &Plugin) -> &str {
-    let name = &strategy.description.name;
-    name.strip_prefix("strategy-").unwrap_or(name)
-}
-
-/// Candidates that the ranker was not shown come after those that it was, in the strategy's order.
-fn with_rest(mut ranking: Ranking, count: usize) -> Ranking {
-    let least = ranking.scores.iter().copied().reduce(f32::min).unwrap_or_default();
-    ranking.scores.resize(count, least);
-    if !ranking.explanations.is_empty() {
-        ranking.explanations.resize(count, format!("beyond the {WINDOW} that are ranked"));
-    }
-    ranking
 }
 
 /// Index work is CPU and page cache: it has no place on the threads that serve connections.

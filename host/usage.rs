@@ -7,7 +7,7 @@ mod counts;
 /// Counting, writing, forgetting.
 mod recorder;
 
-pub use recorder::{Recorder, UsagePolicy};
+pub use recorder::{Recorder, UsagePolicy, forgetting};
 
 use std::collections::HashMap;
 use std::sync::Arc;

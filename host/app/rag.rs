@@ -1,7 +1,7 @@
 //! Retrieval for language models between the parts: passages from the service, vectors from the built-in model or a
 //! service elsewhere, documents into the store. Decides nothing but who is asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,6 +20,9 @@ use crate::upstream::{Embeddings, Generator};
 pub struct Models {
     settings: RagSettings,
     embedder: TextEmbedder,
+    /// The model of the operator's folder, from when it first answered: while it catches up with changes the built-in
+    /// one answers searches, and texts that were asked of this one must not get vectors of that.
+    better: OnceLock<TextEmbedder>,
     /// Answers in words; none when the operator configured none.
     generator: Option<Arc<dyn Generator>>,
     /// Embeds elsewhere.
@@ -32,7 +35,7 @@ impl Models {
         generator: Option<Arc<dyn Generator>>,
         embeddings: Option<Arc<dyn Embeddings>>,
     ) -> Result<Self, IndexError> {
-        Ok(Self { settings, embedder: TextEmbedder::built_in()?, generator, embeddings })
+        Ok(Self { settings, embedder: TextEmbedder::built_in()?, better: OnceLock::new(), generator, embeddings })
     }
 }
 
@@ -40,6 +43,16 @@ impl App {
     /// The model that answers searches by meaning now.
     fn active(&self) -> TextEmbedder {
         TextEmbedder::of(self.index.snapshot().embedder())
+    }
+
+    /// The better one of this host, if it has ever answered.
+    fn better(&self) -> Option<TextEmbedder> {
+        let active = self.active();
+        if active.name() != TextEmbedder::MODEL {
+            // There is one in a process.
+            let _ = self.models.better.set(active);
+        }
+        self.models.better.get().cloned()
     }
 }
 
@@ -60,23 +73,24 @@ impl Rag for App {
             dimension: None,
             is_built_in: false,
         });
-        let active = self.active();
-        let better = (active.name() != TextEmbedder::MODEL).then(|| EmbeddingModel {
-            id: active.name().to_owned(),
-            dimension: Some(active.dimension() as u32),
-            is_built_in: false,
+        let better = self.better().map(|better| EmbeddingModel {
+            id: better.name().to_owned(),
+            dimension: Some(better.dimension() as u32),
+            is_built_in: true,
         });
         std::iter::once(built_in).chain(better).chain(elsewhere).collect()
     }
 
     fn embed(&self, model: &str, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Vec<f32>>, EmbedError>> {
-        let active = self.active();
-        let here = if model == active.name() { active } else { self.models.embedder.clone() };
-        let elsewhere = self.models.embeddings.clone().filter(|_| model != here.name());
+        let here = [Some(self.models.embedder.clone()), self.better()];
+        let here = here.into_iter().flatten().find(|here| model == here.name());
+        let elsewhere = self.models.embeddings.clone().filter(|elsewhere| model == elsewhere.model());
         async move {
-            if let Some(elsewhere) = elsewhere {
+            let Some(here) = here else {
+                let gone = || EmbedError::Internal("a model that is not there was asked".to_owned());
+                let elsewhere = elsewhere.ok_or_else(gone)?;
                 return Ok(elsewhere.embed(texts).await?);
-            }
+            };
             let embedding = tokio::task::spawn_blocking(move || here.embed(&texts));
             embedding.await.map_err(|error| EmbedError::Internal(error.to_string()))
         }

@@ -10,7 +10,7 @@ use crate::http::{BackendError, FrequentQuery, Remembered};
 use crate::index::Searched;
 use crate::service::Learning;
 use crate::store::{Store, StoreError};
-use crate::usage::{QueryLog, Recorder, UsagePolicy};
+use crate::usage::{QueryLog, Recorder, UsagePolicy, forgetting};
 
 /// The memory of this server, if it has one.
 pub(super) struct Usage {
@@ -63,6 +63,11 @@ impl crate::http::Usage for Usage {
         let (terms, path) = (self.index.snapshot().terms(query), path.to_owned());
         async move {
             let Some(recorder) = &self.recorder else { return Ok(None) };
+            if terms.is_empty() {
+                let message =
+                    "has no word by which choices could be told apart; choose for a query with one".to_owned();
+                return Err(BackendError::Invalid { field: "query".into(), message });
+            }
             if !self.is_document(&path).await.map_err(failure)? {
                 let message = "is not the path of an indexed document".to_owned();
                 return Err(BackendError::Invalid { field: "file_path".into(), message });
@@ -74,12 +79,16 @@ impl crate::http::Usage for Usage {
 
     fn forget(&self, query: Option<String>) -> BoxFuture<'_, Result<u64, BackendError>> {
         async move {
-            // What an earlier configuration remembered can be forgotten as well.
-            let Some(recorder) = &self.recorder else {
-                return self.store.forget_usage(&Default::default()).await.map_err(failure);
-            };
             let of = query.as_deref().map(|query| (query, self.index.snapshot().terms(query)));
-            recorder.forget(of).await.map_err(failure)
+            if let Some(recorder) = &self.recorder {
+                return recorder.forget(of).await.map_err(failure);
+            }
+            // What an earlier configuration remembered can be forgotten as well.
+            let mut gone = 0;
+            for which in forgetting(of) {
+                gone += self.store.forget_usage(&which).await.map_err(failure)?;
+            }
+            Ok(gone)
         }
         .boxed()
     }

@@ -239,8 +239,9 @@ impl State {
         }
     }
 
-    /// An agent leaves: it died of itself or was retired. Its lineage stays, and what others keep of it,
-    /// until it is forgotten; groups lose it, and end when it led them or one member is left. Nothing happens to one that is gone.
+    /// An agent leaves: it died of itself or was retired. Its lineage stays, and what others keep of it, until it
+    /// is forgotten; groups lose it, and end when it led them or one member is left. Nothing happens to one that
+    /// is gone.
     pub(super) fn depart(&mut self, number: AgentNumber, died: bool) {
         let Some(entity) = self.entity(number) else { return };
         let Ok((agent, lineage, social)) = self.agents.query_one_mut::<(&Agent, &mut Lineage, &mut Social)>(entity)

@@ -57,10 +57,12 @@ impl Running {
         Ok(view(info))
     }
 
-    /// The world is kept up to there.
+    /// The world is kept up to there. Not by a snapshot that was begun before a restoration and ends after it: its
+    /// tick may be far ahead, and no other would be made until then.
     pub(super) fn note_snapshot(&self, sequence: u64, tick: u64) {
-        self.figures.snapshot_sequence.store(sequence, Ordering::Relaxed);
-        self.figures.snapshot_tick.store(tick, Ordering::Relaxed);
+        if self.figures.snapshot_sequence.fetch_max(sequence, Ordering::Relaxed) <= sequence {
+            self.figures.snapshot_tick.store(tick, Ordering::Relaxed);
+        }
     }
 
     /// The world goes on from a snapshot; what happened since stays in its history.

@@ -1,5 +1,5 @@
-//! Names for new agents: each is one agent's, until the world has forgotten it. A name that somebody is about to give is held until it is
-//! given or given up. Knows no rules and no store.
+//! Names for new agents: each is one agent's, until the world has forgotten it. A name that somebody is about to
+//! give is held until it is given or given up. Knows no rules and no store.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -33,6 +33,7 @@ pub struct AgentDetail {
     /// infant, juvenile, adult or elder.
     pub life_stage: String,
     pub can_reproduce: bool,
+    /// Of one that departed: those of its children who are not forgotten.
     pub offspring_count: u32,
     pub parents: Vec<String>,
     pub children: Vec<String>,
@@ -291,6 +292,7 @@ pub struct BreedingStats {
     pub total_agents: u64,
     pub mature_agents: u64,
     pub total_offspring: u64,
+    /// Over all agents that ever were.
     pub average_offspring_per_agent: f32,
 }
 

@@ -34,6 +34,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What a strategy makes of a query; the future may be dropped at any time.
     fn analyze(&self, strategy: &str, query: Query) -> BoxFuture<'_, Result<Analysis, SearchError>>;
+
     /// Searches whose answers come in parts.
     fn streams(&self) -> &dyn Streams;
 
@@ -48,6 +49,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Who suggests; none when suggestions are switched off.
     fn suggester(&self) -> Option<Arc<dyn Suggester>>;
+
     /// Retrieval for language models.
     fn rag(&self) -> &dyn Rag;
 

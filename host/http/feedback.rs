@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, post};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -86,7 +86,7 @@ pub(super) struct ForgetParameters {
 }
 
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
-    vec![("/api/search/feedback", post(choose)), ("/api/search/usage", get(remembered).delete(forget))]
+    vec![("/api/search/feedback", post(choose)), ("/api/search/usage", delete(forget).get(remembered))]
 }
 
 /// Say which result was chosen.
@@ -151,6 +151,9 @@ pub(super) async fn forget(
     if query.as_ref().is_some_and(|query| query.trim().is_empty()) {
         let violation = Violation::new("query", "is empty").remedy("leave it out to forget everything");
         return Err(Problem::invalid(vec![violation]));
+    }
+    if query.as_ref().is_some_and(|query| query.contains('\0')) {
+        return Err(Problem::invalid(vec![Violation::new("query", "has a NUL character").remedy("leave it out")]));
     }
     Ok(Json(Forgotten { success: true, forgotten: shared.backend.usage().forget(query).await? }))
 }

@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
-use crate::http::search::request::{SearchBody, to_request_with};
 use crate::http::search::Asked;
+use crate::http::search::request::{SearchBody, to_request_with};
 use crate::http::{Shared, body, fields};
 use crate::query::{Analysis, Query};
 use crate::service::analysis::{QueryEntity, QueryFilters};

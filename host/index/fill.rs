@@ -28,6 +28,10 @@ use ledger::{Ledger, TextDigest, digest_of};
 /// How long after a failure to try again.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// After so long without a new view, vectors of texts that are in none go. Not at once: an index that is derived again
+/// begins empty, and is to find them.
+const SETTLED: Duration = Duration::from_secs(600);
+
 /// The handle of the thread; ends it when dropped.
 pub(super) struct Filler {
     pub(super) progress: Arc<Progress>,
@@ -206,17 +210,24 @@ impl From<std::io::Error> for Halt {
 
 impl Worker {
     fn run(mut self, woken: &Receiver<()>) {
-        let mut retry = never();
+        let (mut retry, mut settled) = (never(), never());
         loop {
+            let mut is_settled = false;
             select! {
                 recv(self.stopped) -> _ => return,
                 recv(woken) -> message => if message.is_err() { return },
                 recv(retry) -> _ => {}
+                recv(settled) -> _ => is_settled = true,
             }
-            let caught_up = catch_unwind(AssertUnwindSafe(|| self.catch_up()));
-            retry = never();
+            let caught_up = catch_unwind(AssertUnwindSafe(|| self.catch_up(is_settled)));
+            (retry, settled) = (never(), never());
             match caught_up.unwrap_or_else(|_| Err(Halt::Failed("the model panicked on a text".to_owned()))) {
-                Ok(()) => self.progress.end(None),
+                Ok(()) => {
+                    self.progress.end(None);
+                    if !is_settled {
+                        settled = crossbeam_channel::after(SETTLED);
+                    }
+                }
                 Err(Halt::Stopped) => return,
                 Err(Halt::Failed(reason)) => {
                     tracing::warn!(
@@ -231,8 +242,8 @@ impl Worker {
         }
     }
 
-    /// Until the newest view has its space.
-    fn catch_up(&mut self) -> Result<(), Halt> {
+    /// Until the newest view has its space. `is_settled`: dead vectors may go.
+    fn catch_up(&mut self, is_settled: bool) -> Result<(), Halt> {
         let began = Instant::now();
         loop {
             let published = Arc::clone(&self.published);
@@ -259,6 +270,9 @@ impl Worker {
                 self.graph.follow(&self.filled);
                 let (embedder, catalogue) = (Arc::clone(&self.progress.embedder), self.filled.clone());
                 view.set_better(Space { embedder, catalogue, vectors: Vectors { graph: Arc::clone(&self.graph) } });
+            }
+            // A collection that never rests makes room when this run has replaced more than is alive.
+            if is_settled || self.ledger.is_worn(chunks) {
                 let alive: HashSet<TextDigest> = self.texts.values().flatten().copied().collect();
                 self.ledger.sweep(&alive)?;
             }

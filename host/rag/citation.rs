@@ -1,5 +1,8 @@
 //! Which sources an answer cites: `[1]`, `[1, 3]`. What stands between backticks is code, where `[0]` is an index.
 
+/// Bytes between brackets that are looked at; more are no citation.
+const LONGEST: usize = 200;
+
 /// What an answer's brackets say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cited {
@@ -12,24 +15,17 @@ pub struct Cited {
 /// Reads the citations of an answer that had `sources` numbered sources, from 1.
 pub fn cited(answer: &str, sources: u32) -> Cited {
     let mut cited = Cited::default();
-    let mut code: Option<usize> = None;
     let mut rest = answer;
     while let Some(at) = rest.find(['`', '[']) {
         rest = &rest[at..];
         let ticks = rest.len() - rest.trim_start_matches('`').len();
         if ticks > 0 {
-            // A run of backticks closes only what a run of the same length opened.
-            code = match code {
-                None => Some(ticks),
-                Some(open) if open == ticks => None,
-                open => open,
-            };
-            rest = &rest[ticks..];
+            rest = after_code(&rest[ticks..], ticks);
             continue;
         }
         rest = &rest[1..];
-        let numbers = rest.split_once(']').map(|(inside, _)| inside).and_then(numbers);
-        for number in numbers.filter(|_| code.is_none()).unwrap_or_default() {
+        let end = rest.bytes().take(LONGEST).position(|byte| byte == b']');
+        for number in end.and_then(|end| numbers(&rest[..end])).unwrap_or_default() {
             let list = if (1..=sources).contains(&number) { &mut cited.numbers } else { &mut cited.unknown };
             if !list.contains(&number) {
                 list.push(number);
@@ -37,6 +33,21 @@ pub fn cited(answer: &str, sources: u32) -> Cited {
         }
     }
     cited
+}
+
+/// What is left after the code that a run of `ticks` backticks opened: only a run of the same length closes it. What
+/// nothing closes is code to the end if it is a fence, else the run is a letter like others.
+fn after_code(text: &str, ticks: usize) -> &str {
+    let mut rest = text;
+    while let Some(at) = rest.find('`') {
+        rest = &rest[at..];
+        let run = rest.len() - rest.trim_start_matches('`').len();
+        rest = &rest[run..];
+        if run == ticks {
+            return rest;
+        }
+    }
+    if ticks < 3 { text } else { "" }
 }
 
 /// None for brackets that hold anything else than numbers.
@@ -68,5 +79,8 @@ mod tests {
         check("`list[1]` is the second [2]", &[2], &[]);
         check("```\na[1] = `b[1]`\n``` [3]", &[3], &[]);
         check("``a[1] ` b[1]`` [3]", &[3], &[]);
+        check("[3] ```\na[1] = `b[2]`", &[3], &[]);
+        // Closed by nothing, a backtick is none of code.
+        check("It`s so [1], ``and so [2].", &[1, 2], &[]);
     }
 }

@@ -9,12 +9,13 @@ const HALF_LIFE_SECONDS: f32 = 30.0 * 86_400.0;
 
 /// One score for each of `scores`, 0 to 1. `ages` are seconds; a date in the future is now.
 pub fn blend(scores: &[f32], ages: &[f32], weight: f32) -> Vec<f32> {
-    let finite = |score: f32| if score.is_finite() { score } else { 0.0 };
-    let least = scores.iter().copied().map(finite).fold(0.0_f32, f32::min);
-    let most = scores.iter().copied().map(finite).fold(least, f32::max);
+    // Wider than the scores, so that their range is a number whatever they are.
+    let finite = |score: f32| if score.is_finite() { f64::from(score) } else { 0.0 };
+    let least = scores.iter().copied().map(finite).fold(0.0_f64, f64::min);
+    let most = scores.iter().copied().map(finite).fold(least, f64::max);
     let range = if most > least { most - least } else { 1.0 };
     let scored = scores.iter().zip(ages).map(|(score, age)| {
-        let relevance = (finite(*score) - least) / range;
+        let relevance = ((finite(*score) - least) / range) as f32;
         let fresh = (-age.max(0.0) / HALF_LIFE_SECONDS).exp2();
         relevance * (1.0 - weight * (1.0 - fresh))
     });
@@ -47,6 +48,7 @@ mod tests {
         check(&[-1.0, 1.0, 0.0], &[0.0; 3], 0.5, &[0.0, 1.0, 0.5]);
         check(&[0.0, 0.0], &[0.0; 2], 0.5, &[0.0, 0.0]);
         check(&[f32::NAN, 2.0], &[0.0; 2], 0.1, &[0.0, 1.0]);
+        check(&[f32::MAX, f32::MIN, 0.0], &[0.0; 3], 0.1, &[1.0, 0.0, 0.5]);
         check(&[], &[], 0.1, &[]);
     }
 }

@@ -110,12 +110,14 @@ impl WasiHttpHooks for Hooks {
         self.requests_left = left;
         let waited = self.waited.clone();
         Box::new(async move {
-            let (parts, body) = request.into_parts();
-            // The guest goes on writing it while this waits.
-            let body = Limited::new(body, REQUEST_BYTES).collect().await;
+            let (start, (parts, body)) = (Instant::now(), request.into_parts());
+            // The guest goes on writing it while this waits, or waits itself without having ended it.
+            let body = tokio::time::timeout(timeout, Limited::new(body, REQUEST_BYTES).collect()).await;
+            let body = body.map_err(|_| Error::HttpResponseTimeout)?;
             let body = body.map_err(|_| Error::HttpRequestBodySize(Some(REQUEST_BYTES as u64)))?.to_bytes();
             let began = Instant::now();
-            let answer = outgoing.send(hosts, Request::from_parts(parts, body), timeout).await;
+            let left = timeout.saturating_sub(start.elapsed());
+            let answer = outgoing.send(hosts, Request::from_parts(parts, body), left).await;
             waited.fetch_add(began.elapsed().as_micros() as u64, Ordering::Relaxed);
             let answer = answer.map_err(|error| match error {
                 OutgoingError::Denied(reason) => {

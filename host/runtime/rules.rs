@@ -1,5 +1,5 @@
 //! Trait rules as components: what a world of agents asks of its rules becomes guarded calls of one
-//! plugin version, and every answer is checked before anyone sees it. Knows the contract's two interfaces;
+//! plugin version, and every answer is checked before anyone sees it. Knows the contract's interfaces;
 //! nothing of entities, of time or of what is kept.
 
 /// Words of rules to the contract's records and back.

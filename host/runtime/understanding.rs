@@ -62,16 +62,17 @@ fn check(analysis: wire::Analysis, text: &str) -> Result<Analysis, CallError> {
     at_most("likely folders", likely_folders.len(), MAX_FOLDERS)?;
     expansions.iter().try_for_each(|word| text_within("an expansion", word, 1))?;
     rewritten.iter().try_for_each(|query| text_within("the rewritten query", query, 1))?;
+    // None of these are quoted: they may be words of the query, which are no log's business.
     for folder in filters.directories.iter().chain(&likely_folders) {
         let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
         if folder.len() > MAX_FOLDER_BYTES || folder.chars().any(char::is_control) || !folder.split('/').all(inside) {
-            return Err(CallError::Contract(format!("{folder:?} is no path below an indexed folder")));
+            return Err(CallError::Contract("a folder is no path below an indexed folder".into()));
         }
     }
     for file_type in &filters.file_types {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_+-".contains(&byte);
         if !(1..=16).contains(&file_type.len()) || !file_type.bytes().all(plain) {
-            return Err(CallError::Contract(format!("{file_type:?} is no file extension")));
+            return Err(CallError::Contract("a file type is no file extension of 1 to 16 letters".into()));
         }
     }
     if let Some(strategy) = &suggested_strategy

@@ -98,7 +98,9 @@ impl Inner {
             let _turn = self.admit(&mut stages).await?;
             let outcome = self.outcome(&plan, &mut stages).await?;
             let began = stages.began;
-            let keep = self.may_keep(&plan);
+            // The life time that was set for a strategy that asks elsewhere is not this namespace's.
+            let within = self.cache.lifetime(NAMESPACE) <= self.cache.lifetime(plan.namespace());
+            let keep = plan.is_pure() || (self.may_keep(&plan) && within);
             let rendering = blocking(move || render::render(&plan, &request, outcome, began));
             let mut computed = rendering.instrument(debug_span!("passages")).await??;
             computed.keep &= keep;

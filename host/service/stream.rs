@@ -53,7 +53,8 @@ pub enum StageState {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Progress {
     /// `admit`, `strategy`, `rank`, `fetch`; `probe` within `strategy`; `window` instead of strategy and rank when
-    /// another page of the question was asked for a moment ago.
+    /// another page of the question was asked for a moment ago. `understand` before `strategy` where a query is
+    /// understood; then strategy and rank may come twice.
     pub stage: &'static str,
     pub state: StageState,
     /// Kind of the probe: `text`, `vector`, `pattern`, `symbol`.
@@ -109,14 +110,18 @@ impl Service {
         let plan = inner.plan(request)?;
         let question = plan.request.digest();
         if let Some(frequent) = &inner.frequent
-            && plan.strategy.is_pure()
+            && plan.is_pure()
         {
             frequent.count(&plan, &question, began);
         }
         let key = plan.key(&inner.collection, &question);
         if let Some(answer) = inner.kept(&plan, key, began).await {
-            if plan.first_page() {
-                inner.learning.log.again(&plan.request.query.text);
+            let (log, text) = (&inner.learning.log, &plan.request.query.text);
+            match answer.cache {
+                _ if !plan.first_page() => {}
+                CacheStatus::Hit => log.again(text),
+                // Another host made it, and this one may not know the question yet.
+                _ => log.asked(text, page::total(&answer.body)),
             }
             let events = [SearchEvent::Final(answer.clone()), SearchEvent::Done(answer, began.elapsed())];
             return Ok(stream::iter(events).boxed());

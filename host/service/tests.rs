@@ -16,6 +16,7 @@ use crate::cache::Lifetimes;
 use crate::index::{Change, DocumentVersion, Index};
 use crate::query::{ChunkId, Persona, Query};
 use crate::runtime::{Inputs, RuntimeOptions};
+use crate::usage::Affinity;
 
 fn index(folder: &TempDir) -> Arc<Index> {
     let index = Index::open(folder.path()).unwrap();

@@ -19,7 +19,9 @@ impl Service {
             name: strategy.to_owned(),
             known: registry.names(PluginKind::Strategy),
         })?;
-        plugin.analyze(query).await.map_err(|error| blame(error, &plugin))
+        let within = self.inner.limits.timeout;
+        let analysis = tokio::time::timeout(within, plugin.analyze(query)).await;
+        analysis.map_err(|_| SearchError::TimedOut(within))?.map_err(|error| blame(error, &plugin))
     }
 }
 
@@ -28,6 +30,7 @@ impl Inner {
     /// is understood where the request wants that.
     pub(super) async fn outcome(&self, plan: &Plan, stages: &mut Stages<'_>) -> Result<Outcome, SearchError> {
         let Some(wish) = &plan.request.understand else { return self.as_planned(plan, stages).await };
+        stages.begin("understand");
         let analysis = plan.strategy.analyze(&plan.request.query).await;
         stages.end("understand");
         let analysis = match analysis {
@@ -38,7 +41,11 @@ impl Inner {
                 let mut outcome = self.as_planned(plan, stages).await?;
                 match error {
                     CallError::Unsupported(reason) => outcome.reason = Some(reason),
-                    error => outcome.degraded.push(format!("understanding: {error}")),
+                    // Its reason may quote backtraces or paths: for the log only.
+                    error => {
+                        tracing::warn!(plugin = plan.strategy.label(), %error, "a query was not understood");
+                        outcome.degraded.push(format!("understanding: {}", error.kind()));
+                    }
                 }
                 return Ok(outcome);
             }
@@ -79,7 +86,7 @@ impl Inner {
         };
         let mut narrowed = plan.clone();
         narrowed.request.query = query;
-        let outcome = match self.as_planned(&narrowed, stages).await {
+        let mut outcome = match self.as_planned(&narrowed, stages).await {
             Ok(outcome) => outcome,
             // The plugin does not take its own words: the client's are still there.
             Err(SearchError::BadQuery { reason, .. }) => {
@@ -91,11 +98,25 @@ impl Inner {
         if found >= FIRST_PAGE {
             return Ok((outcome, QueryForm::Rewritten, format!("the rewritten query finds {FIRST_PAGE} and more")));
         }
-        let asked = self.as_planned(plan, stages).await?;
+        let mut asked = match self.as_planned(plan, stages).await {
+            Ok(asked) => asked,
+            // The first search took the time of both: what it found is an answer all the same.
+            Err(SearchError::TimedOut(_)) if found > 0 => {
+                outcome.degraded.push("the query as it was asked: no time was left for it".into());
+                let why = format!("the rewritten query finds {found}, the plain one was not searched in time");
+                return Ok((outcome, QueryForm::Rewritten, why));
+            }
+            Err(error) => return Err(error),
+        };
         let as_asked = self::found(&asked);
+        // A part that failed, of either, may have been the better one: such an answer is not kept.
         if as_asked > found {
+            let failed = outcome.degraded.iter().map(|reason| format!("the rewritten query: {reason}"));
+            asked.degraded.extend(failed);
             return plain(asked, format!("the rewritten query finds {found}, the plain one {as_asked}"));
         }
+        let failed = asked.degraded.iter().map(|reason| format!("the query as it was asked: {reason}"));
+        outcome.degraded.extend(failed);
         Ok((outcome, QueryForm::Rewritten, format!("the rewritten query finds {found}, the plain one no more")))
     }
 }

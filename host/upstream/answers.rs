@@ -60,12 +60,11 @@ fn request(endpoint: &Endpoint, prompt: &Prompt) -> (&'static str, Value) {
 }
 
 /// What one value of the stream says.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Text(String),
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    text: Option<String>,
     /// The model has ended; what comes after it is of no interest.
-    End,
-    Nothing,
+    is_end: bool,
 }
 
 /// An answer that is being read.
@@ -125,9 +124,10 @@ impl Reading {
         };
         let Some(data) = data.filter(|_| !self.ended) else { return };
         match said(&self.endpoint, &data) {
-            Ok(Said::Text(text)) => self.ready.push_back(Ok(text)),
-            Ok(Said::End) => self.ended = true,
-            Ok(Said::Nothing) => {}
+            Ok(Said { text, is_end }) => {
+                self.ready.extend(text.map(Ok));
+                self.ended |= is_end;
+            }
             Err(error) => self.fail(error),
         }
     }
@@ -141,7 +141,7 @@ impl Reading {
 
 fn said(endpoint: &Endpoint, data: &str) -> Result<Said, UpstreamError> {
     if endpoint.dialect == Dialect::OpenAi && data.trim() == "[DONE]" {
-        return Ok(Said::End);
+        return Ok(Said { is_end: true, ..Said::default() });
     }
     let value: Value =
         serde_json::from_str(data).map_err(|error| endpoint.nonsense(format!("a part that is no JSON: {error}")))?;
@@ -153,12 +153,9 @@ fn said(endpoint: &Endpoint, data: &str) -> Result<Said, UpstreamError> {
         Dialect::OpenAi => &value["choices"][0]["delta"]["content"],
         Dialect::Ollama => &value["message"]["content"],
     };
-    match text.as_str().filter(|text| !text.is_empty()) {
-        Some(text) => Ok(Said::Text(text.to_owned())),
-        // Its last value may have text in other versions of the protocol, so `done` counts after it.
-        None if endpoint.dialect == Dialect::Ollama && value["done"] == true => Ok(Said::End),
-        None => Ok(Said::Nothing),
-    }
+    let text = text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    // The last value may have text in other versions of the protocol.
+    Ok(Said { text, is_end: endpoint.dialect == Dialect::Ollama && value["done"] == true })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Breaker {
             // Somebody tries already.
             State::Trying { pause } => return Err(pause),
         };
-        Ok(Pass { breaker: self.clone(), is_trial, settled: false })
+        Ok(Pass { breaker: self.clone(), is_trial, has_answered: false, settled: false })
     }
 
     pub fn state(&self, now: Instant) -> BreakerState {
@@ -65,17 +65,20 @@ impl Breaker {
     }
 }
 
-/// One call that was let through. Dropped without a word (whoever asked went away), it counts for nothing.
+/// One call that was let through. Dropped without a word (whoever asked went away, or has read enough), it counts as
+/// good if its answer had begun, else for nothing.
 #[derive(Debug)]
 pub(super) struct Pass {
     breaker: Arc<Breaker>,
     is_trial: bool,
+    has_answered: bool,
     settled: bool,
 }
 
 impl Pass {
     /// The answer has begun: if this is the trial, others need not wait for its end.
     pub fn answered(&mut self) {
+        self.has_answered = true;
         if std::mem::take(&mut self.is_trial) {
             *self.breaker.state.lock() = State::Closed { failures: 0 };
         }
@@ -110,12 +113,15 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.is_trial && !self.settled {
-            let mut state = self.breaker.state.lock();
-            if let State::Trying { pause } = *state {
-                // The next call may try at once.
-                *state = State::Open { until: Instant::now(), pause };
-            }
+        if self.settled {
+            return;
+        }
+        let mut state = self.breaker.state.lock();
+        match *state {
+            // The next call may try at once.
+            State::Trying { pause } if self.is_trial => *state = State::Open { until: Instant::now(), pause },
+            State::Closed { .. } if self.has_answered => *state = State::Closed { failures: 0 },
+            _ => {}
         }
     }
 }
@@ -184,6 +190,24 @@ mod tests {
         assert!(breaker.admit(now + PAUSE).is_ok());
         assert!(!trial.failed(now + PAUSE), "one failure after it closed");
         assert_eq!(breaker.state(now + PAUSE), BreakerState::Closed);
+    }
+
+    /// Whoever reads a protocol with an end mark of its own does not read on to the end of the body.
+    #[test]
+    fn an_answer_that_was_not_read_to_its_end_is_a_success() {
+        let now = Instant::now();
+        let breaker = Arc::<Breaker>::default();
+        for _ in 0..3 {
+            for _ in 1..FAILURES {
+                breaker.admit(now).unwrap().failed(now);
+            }
+            breaker.admit(now).unwrap().answered();
+        }
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+        // One that never began says nothing.
+        (1..FAILURES).for_each(|_| _ = breaker.admit(now).unwrap().failed(now));
+        drop(breaker.admit(now).unwrap());
+        assert!(breaker.admit(now).unwrap().failed(now));
     }
 
     #[test]

@@ -198,13 +198,16 @@ impl Client {
     ) -> Result<(StatusCode, BoxStream<'static, Result<Bytes, UpstreamError>>), UpstreamError> {
         let upstream = self.inner.upstream(&call)?;
         let timeout = call.timeout.unwrap_or(self.inner.options.timeout).min(self.inner.options.timeout);
-        let mut begun = self.inner.begin(&upstream, &call, Instant::now() + timeout).await?;
-        let status = begun.response.status();
-        if !status.is_server_error() {
-            begun.pass.answered();
+        let begun = self.inner.begin(&upstream, &call, Instant::now() + timeout).await?;
+        let (response, mut pass) = (begun.response, Some(begun.pass));
+        let status = response.status();
+        if status.is_server_error() {
+            // Counted now, for nobody may want to read why to the end.
+            upstream.failed(pass.take());
         }
+        pass.iter_mut().for_each(Pass::answered);
         let limit = self.inner.options.max_answer_bytes;
-        let state = (begun.response.bytes_stream(), Some((begun.pass, begun._turn)), 0);
+        let state = (response.bytes_stream(), Some((pass, begun._turn)), 0);
         let pieces = futures::stream::unfold(state, move |(mut body, held, read)| {
             let upstream = upstream.clone();
             async move {
@@ -218,7 +221,7 @@ impl Client {
                     }
                     Ok(Some(Err(error))) => upstream.broke(pass, error),
                     Ok(None) => {
-                        upstream.settle(pass, status);
+                        pass.into_iter().for_each(Pass::succeeded);
                         return None;
                     }
                     Err(_) => upstream.late(pass),
@@ -312,12 +315,12 @@ impl Upstream {
         UpstreamError::Nonsense { upstream: self.name.clone(), reason }
     }
 
-    fn late(&self, pass: Pass) -> UpstreamError {
+    fn late(&self, pass: impl Into<Option<Pass>>) -> UpstreamError {
         self.failed(pass);
         self.timed_out()
     }
 
-    fn broke(&self, pass: Pass, error: reqwest::Error) -> UpstreamError {
+    fn broke(&self, pass: impl Into<Option<Pass>>, error: reqwest::Error) -> UpstreamError {
         if let Some(reason) = forbidden(&error) {
             return UpstreamError::Forbidden { upstream: self.name.clone(), reason };
         }
@@ -337,7 +340,9 @@ impl Upstream {
         if status.is_server_error() { self.failed(pass) } else { pass.succeeded() }
     }
 
-    fn failed(&self, pass: Pass) {
+    /// Without a pass, the failure was counted before.
+    fn failed(&self, pass: impl Into<Option<Pass>>) {
+        let Some(pass) = pass.into() else { return };
         self.failures.fetch_add(1, Ordering::Relaxed);
         if pass.failed(Instant::now()) {
             tracing::warn!(upstream = self.name, "fails again and again and is left alone for a while");

@@ -13,6 +13,9 @@ use super::client::{Call, Client, beginning};
 use super::policy::Host;
 use super::{StreamOfBytes, UpstreamError};
 
+/// Of a body that is an error in no known form, the bytes that are looked at.
+const LONGEST_MESSAGE: usize = 64 << 10;
+
 /// Which protocol a service speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -128,9 +131,9 @@ impl Endpoint {
         self.said(answer.status().as_u16(), &message(answer.body()))
     }
 
-    /// An error in the service's own words.
+    /// An error in the service's own words, of which the beginning is kept: what is cut first may end within the key.
     pub(super) fn said(&self, status: u16, reason: &str) -> UpstreamError {
-        let reason = self.without_key(reason);
+        let reason = beginning(self.without_key(reason).as_bytes());
         UpstreamError::Refused { upstream: self.host().to_string(), status, reason }
     }
 
@@ -148,16 +151,15 @@ impl Endpoint {
     }
 }
 
-/// `{"error": {"message": …}}`, `{"error": …}`, or the beginning of whatever there is.
-pub(super) fn message(body: &[u8]) -> String {
+/// `{"error": {"message": …}}`, `{"error": …}`, or whatever there is.
+fn message(body: &[u8]) -> String {
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|value| error_in(&value));
-    said.unwrap_or_else(|| beginning(body))
+    said.unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(LONGEST_MESSAGE)]).into_owned())
 }
 
 /// What an answer says went wrong, if it says so.
 pub(super) fn error_in(value: &Value) -> Option<String> {
     let error = value.get("error").filter(|error| !error.is_null())?;
     let text = error.get("message").unwrap_or(error);
-    let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
-    Some(beginning(text.as_bytes()))
+    Some(text.as_str().map_or_else(|| text.to_string(), str::to_owned))
 }

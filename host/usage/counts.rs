@@ -45,6 +45,11 @@ impl Counts {
         self.asked.contains_key(question)
     }
 
+    /// Whether a question was asked of which `other` knows nothing.
+    pub(super) fn exceeds(&self, other: &Self) -> bool {
+        self.asked.keys().any(|question| !other.knows(question))
+    }
+
     /// Questions in memory.
     pub(super) fn len(&self) -> usize {
         self.asked.len() + self.chosen.len()
@@ -52,11 +57,17 @@ impl Counts {
 
     /// Best first, equal ones by their text.
     pub(super) fn frequent(&self, limit: usize, today: i64, half_life: f32) -> Vec<(String, f32)> {
-        let weigh = |(text, days): (&String, &Days)| (text.clone(), weight(days, today, half_life));
-        let mut frequent: Vec<(String, f32)> = self.asked.iter().map(weigh).collect();
-        frequent.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-        frequent.truncate(limit);
-        frequent
+        let mut frequent: Vec<(&String, f32)> =
+            self.asked.iter().map(|(text, days)| (text, weight(days, today, half_life))).collect();
+        let order =
+            |left: &(&String, f32), right: &(&String, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(right.0));
+        // Searches that count wait meanwhile: only what is wanted is sorted and copied.
+        if limit < frequent.len() {
+            frequent.select_nth_unstable_by(limit, order);
+            frequent.truncate(limit);
+        }
+        frequent.sort_unstable_by(order);
+        frequent.into_iter().map(|(text, weight)| (text.clone(), weight)).collect()
     }
 
     pub(super) fn affinity(&self, question: &str, today: i64, half_life: f32) -> Affinity {

@@ -42,6 +42,9 @@ pub struct Recorder {
     policy: UsagePolicy,
     counts: RwLock<Counts>,
     waiting: Mutex<HashMap<String, i64>>,
+    /// Held alone while counts are on their way to the store, are forgotten or read anew, shared while a choice is on
+    /// its way: else what is forgotten would come back, and counts would double or be lost.
+    settling: tokio::sync::RwLock<()>,
     version: AtomicU64,
 }
 
@@ -49,7 +52,8 @@ impl Recorder {
     /// With what the store remembers.
     pub async fn start(store: Arc<dyn UsageStore>, policy: UsagePolicy) -> Result<Arc<Self>, StoreError> {
         let counts = RwLock::new(Counts::of(store.usage(policy.rows).await?));
-        Ok(Arc::new(Self { store, policy, counts, waiting: Mutex::default(), version: AtomicU64::new(1) }))
+        let (waiting, settling) = Default::default();
+        Ok(Arc::new(Self { store, policy, counts, waiting, settling, version: AtomicU64::new(1) }))
     }
 
     /// Writes, reads and prunes until it is told to end; then writes a last time.
@@ -71,8 +75,13 @@ impl Recorder {
         self.flush().await;
     }
 
-    /// Writes what waits. What cannot be written waits on.
+    /// Writes what waits, also what another call is writing. What cannot be written waits on.
     pub async fn flush(&self) {
+        let _alone = self.settling.write().await;
+        self.write_waiting().await;
+    }
+
+    async fn write_waiting(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         if waiting.is_empty() {
             return;
@@ -93,17 +102,33 @@ impl Recorder {
 
     async fn refresh(&self) -> Result<(), StoreError> {
         let before = today() - i64::from(self.policy.keep_days);
+        let _alone = self.settling.write().await;
         self.store.forget_usage(&ForgetUsage { before: Some(before), ..ForgetUsage::default() }).await?;
-        self.flush().await;
-        let read = Counts::of(self.store.usage(self.policy.rows).await?);
-        *self.counts.write() = read;
-        self.version.fetch_add(1, Ordering::Relaxed);
+        self.write_waiting().await;
+        // Also what another host was told to forget.
+        let step = if self.read_anew().await? { FORGETTING } else { 1 };
+        self.version.fetch_add(step, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// What the store has and what waits for it. Whether a question is gone.
+    async fn read_anew(&self) -> Result<bool, StoreError> {
+        let mut read = Counts::of(self.store.usage(self.policy.rows).await?);
+        let day = today();
+        // Nobody counts meanwhile: it would be lost, or count twice.
+        let waiting = self.waiting.lock();
+        for (question, count) in waiting.iter() {
+            read.add(UsageRow { question: question.clone(), path: String::new(), day, count: *count });
+        }
+        let before = std::mem::replace(&mut *self.counts.write(), read);
+        drop(waiting);
+        Ok(before.exceeds(&self.counts.read()))
     }
 
     /// A document was chosen for a question. Durable when it returns.
     pub async fn chosen(&self, terms: Vec<String>, path: &str) -> Result<(), StoreError> {
         let row = UsageRow { question: question(terms), path: path.to_owned(), day: today(), count: 1 };
+        let _shared = self.settling.read().await;
         self.store.record_usage(std::slice::from_ref(&row)).await?;
         self.counts.write().add(row);
         self.version.fetch_add(1, Ordering::Relaxed);
@@ -112,23 +137,16 @@ impl Recorder {
 
     /// Forgets a question, as it was typed and by its terms, or everything. How many rows went.
     pub async fn forget(&self, of: Option<(&str, Vec<String>)>) -> Result<u64, StoreError> {
-        let which: Vec<ForgetUsage> = match of {
-            None => {
-                self.waiting.lock().clear();
-                vec![ForgetUsage::default()]
-            }
-            Some((text, terms)) => {
-                let text = collapsed(text);
-                self.waiting.lock().remove(&text);
-                let asked = ForgetUsage { question: Some(text), path: Some(String::new()), before: None };
-                vec![asked, ForgetUsage { question: Some(question(terms)), ..ForgetUsage::default() }]
-            }
-        };
+        let _alone = self.settling.write().await;
+        match &of {
+            None => self.waiting.lock().clear(),
+            Some((text, _)) => _ = self.waiting.lock().remove(&collapsed(text)),
+        }
         let mut gone = 0;
-        for which in which {
+        for which in forgetting(of) {
             gone += self.store.forget_usage(&which).await?;
         }
-        *self.counts.write() = Counts::of(self.store.usage(self.policy.rows).await?);
+        self.read_anew().await?;
         self.version.fetch_add(FORGETTING, Ordering::Relaxed);
         Ok(gone)
     }
@@ -151,8 +169,12 @@ impl QueryLog for Recorder {
                 return;
             }
             *waiting.entry(text.clone()).or_default() += 1;
+            // Both or none are seen by whoever reads anew.
+            let mut counts = self.counts.write();
+            if counts.len() < self.policy.rows as usize || counts.knows(&text) {
+                counts.add(UsageRow { question: text, path: String::new(), day: today(), count: 1 });
+            }
         }
-        self.counts.write().add(UsageRow { question: text, path: String::new(), day: today(), count: 1 });
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -173,8 +195,19 @@ impl QueryLog for Recorder {
 
 impl Choices for Recorder {
     fn affinity(&self, terms: Vec<String>) -> Arc<Affinity> {
+        // Questions without any term are different ones.
+        if terms.is_empty() {
+            return Arc::default();
+        }
         Arc::new(self.counts.read().affinity(&question(terms), today(), self.policy.half_life_days))
     }
+}
+
+/// What is to go from a store where a question, as it was typed and by its terms, is forgotten, or everything.
+pub fn forgetting(of: Option<(&str, Vec<String>)>) -> Vec<ForgetUsage> {
+    let Some((text, terms)) = of else { return vec![ForgetUsage::default()] };
+    let asked = ForgetUsage { question: Some(collapsed(text)), path: Some(String::new()), before: None };
+    vec![asked, ForgetUsage { question: Some(question(terms)), ..ForgetUsage::default() }]
 }
 
 /// One space between words, none around them.
@@ -197,6 +230,9 @@ fn today() -> i64 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use async_trait::async_trait;
+    use tokio::sync::Semaphore;
+
     use super::*;
     use crate::store::SqliteStore;
 
@@ -204,6 +240,80 @@ mod tests {
 
     async fn store(folder: &tempfile::TempDir) -> Arc<SqliteStore> {
         Arc::new(SqliteStore::open(&folder.path().join("store.sqlite")).await.unwrap())
+    }
+
+    /// A write waits for a permit.
+    struct Gated {
+        rows: Mutex<Vec<UsageRow>>,
+        permits: Semaphore,
+    }
+
+    #[async_trait]
+    impl UsageStore for Gated {
+        async fn record_usage(&self, rows: &[UsageRow]) -> Result<(), StoreError> {
+            self.permits.acquire().await.unwrap().forget();
+            self.rows.lock().extend_from_slice(rows);
+            Ok(())
+        }
+
+        async fn usage(&self, _: u32) -> Result<Vec<UsageRow>, StoreError> {
+            Ok(self.rows.lock().clone())
+        }
+
+        async fn forget_usage(&self, _: &ForgetUsage) -> Result<u64, StoreError> {
+            Ok(std::mem::take(&mut *self.rows.lock()).len() as u64)
+        }
+    }
+
+    async fn gated() -> (Arc<Gated>, Arc<Recorder>) {
+        let store = Arc::new(Gated { rows: Mutex::default(), permits: Semaphore::new(0) });
+        let recorder = Recorder::start(store.clone(), POLICY).await.unwrap();
+        (store, recorder)
+    }
+
+    #[tokio::test]
+    async fn what_is_on_its_way_to_the_store_is_forgotten_as_well() {
+        let (store, recorder) = gated().await;
+        recorder.asked("fox", 1);
+        let release = async { store.permits.add_permits(1) };
+        let ((), gone, ()) = tokio::join!(recorder.flush(), recorder.forget(None), release);
+        assert_eq!(gone.unwrap(), 1);
+        assert_eq!((recorder.frequent(10), store.rows.lock().len()), (vec![], 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_while_counts_are_read_anew_counts_once() {
+        let (store, recorder) = gated().await;
+        recorder.asked("fox", 1);
+        let meanwhile = async {
+            recorder.asked("dog", 1);
+            store.permits.add_permits(2);
+        };
+        let (refreshed, ()) = tokio::join!(recorder.refresh(), meanwhile);
+        refreshed.unwrap();
+        let once = [("dog".to_owned(), 1.0), ("fox".to_owned(), 1.0)];
+        assert_eq!(recorder.frequent(10), once);
+        recorder.flush().await;
+        assert_eq!(Counts::of(store.rows.lock().clone()).frequent(10, today(), 30.0), once);
+    }
+
+    #[tokio::test]
+    async fn questions_without_words_have_nothing_in_common() {
+        let (store, recorder) = gated().await;
+        store.permits.add_permits(1);
+        recorder.chosen(vec![], "a.rs").await.unwrap();
+        assert_eq!(*recorder.affinity(vec![]), Affinity::default());
+    }
+
+    #[tokio::test]
+    async fn more_questions_than_there_is_room_for_are_counted_in_the_store_alone() {
+        let (store, _) = gated().await;
+        store.permits.add_permits(1);
+        let recorder = Recorder::start(store.clone(), UsagePolicy { rows: 2, ..POLICY }).await.unwrap();
+        ["a", "b", "c", "a"].iter().for_each(|text| recorder.asked(text, 1));
+        assert_eq!(recorder.frequent(10), [("a".to_owned(), 2.0), ("b".to_owned(), 1.0)]);
+        recorder.flush().await;
+        assert_eq!(store.rows.lock().len(), 3);
     }
 
     fn words(text: &str) -> Vec<String> {
@@ -262,6 +372,10 @@ mod tests {
         store.record_usage(&[UsageRow { question: "theirs".into(), day: today(), ..old }]).await.unwrap();
         recorder.refresh().await.unwrap();
         assert_eq!(recorder.frequent(10), [("theirs".to_owned(), 9.0)]);
-        assert!(recorder.version() > version);
+        // What is gone is to be gone from whatever was made of it, too.
+        assert!(recorder.version() >= version + FORGETTING);
+        let version = recorder.version();
+        recorder.refresh().await.unwrap();
+        assert_eq!(recorder.version(), version + 1);
     }
 }

@@ -7,7 +7,7 @@ use services::Redis;
 use crate::support::client::{Client, wait_for};
 use crate::support::server::{Local, Process, data_folder, patient};
 use crate::support::tree::Tree;
-use crate::support::{fixture, folder_of};
+use crate::support::{fixture, folder_of, put};
 
 fn tree() -> Tree {
     Tree::of(&[("a.txt", "the quick brown fox\n"), ("b.txt", "jumps over the lazy dog\n")])
@@ -39,8 +39,7 @@ async fn after_a_swap_the_first_to_ask_what_is_often_asked_finds_it_answered() {
     }
     let before = warmed(&server).await;
     let file = folder.path().join("v.wasm");
-    std::fs::copy(fixture("versioned-ranker-v2"), file.with_extension("partial")).unwrap();
-    std::fs::rename(file.with_extension("partial"), &file).unwrap();
+    put(&fixture("versioned-ranker-v2"), &file);
     assert_eq!(server.post("/api/plugins/versioned/reload", json!({})).await.status, 200);
     wait_for("two answers ahead", async || (warmed(&server).await >= before + 2.0).then_some(())).await;
     for text in ["fox", "dog"] {

@@ -219,11 +219,15 @@ async fn fault_10_times_have_one_unit_and_no_route_is_a_stub() {
     let health = server.get("/api/search/health").await;
     assert_eq!((health.status, &health.json()["search_count"]), (200, &json!("4")));
 
-    for stub in ["natural-language", "intelligent", "contextual", "analyze-query"] {
-        // What is not there says so, with what is.
-        let reply = server.search(stub, json!({"query": "needle"})).await;
-        assert!(reply.problem(404, "unknown-strategy")["detail"].as_str().unwrap().contains("strategy-smart"));
+    for route in ["natural-language", "intelligent", "contextual"] {
+        let found = server.found(route, json!({"query": "needle"})).await;
+        assert_eq!((&found["total_results"], found["analysis"].is_object()), (&json!(1), true), "{route}");
     }
+    let analysed = server.get("/api/search/analyze-query?query=needle").await;
+    assert_eq!((analysed.status, &analysed.json()["query"]), (200, &json!("needle")));
+    // What is not there says so, with what is.
+    let reply = server.search("semantic-search", json!({"query": "needle"})).await;
+    assert!(reply.problem(404, "unknown-strategy")["detail"].as_str().unwrap().contains("strategy-smart"));
 }
 
 /// Name and milliseconds of each stage of a `Server-Timing` header.

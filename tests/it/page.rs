@@ -1,28 +1,21 @@
 //! The page at `/` in a real browser: it searches, shows a swap of plugins, draws figures and the world, and
 //! everything can be done from the keyboard.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use services::Browser;
 
 use crate::support::browser::{ENTER, ESCAPE, Page};
+use crate::support::client::wait_for;
 use crate::support::server::Local;
 use crate::support::tree::Tree;
-use crate::support::{fixture, folder_of};
-
-/// As an author should: under another name, then renamed.
-fn put(from: &Path, to: &Path) {
-    let partial = to.with_extension("partial");
-    std::fs::copy(from, &partial).unwrap();
-    std::fs::rename(&partial, to).unwrap();
-}
+use crate::support::{fixture, folder_of, put};
 
 /// Waits until an element's text satisfies `fits`, and returns it.
 async fn text(page: &Page, css: &str, fits: impl Fn(&str) -> bool) -> String {
     let mut last = String::new();
-    for _ in 0..300 {
+    for _ in 0..600 {
         if let Some(found) = page.text(css).await {
             if fits(&found) {
                 return found;
@@ -83,8 +76,10 @@ async fn a_browser_searches_sees_a_swap_and_looks_at_the_world() {
     page.press("body", "4").await;
     page.click("#populate").await;
     text(&page, "#clock", |clock| clock.contains("50 agents")).await;
-    assert_eq!(page.run("return document.querySelector('#map').dataset.agents").await, "50");
-    text(&page, "#legend", |legend| legend.contains("fox")).await;
+    let drawn = "return document.querySelector('#map').dataset.agents";
+    wait_for("50 agents on the map", async || (page.run(drawn).await == "50").then_some(())).await;
+    // One of each spirit; the first dozen is named, by the alphabet.
+    text(&page, "#legend", |legend| legend.contains("alien 1")).await;
 
     assert_eq!(foreign(&page).await, Vec::<String>::new());
 }

@@ -1,13 +1,12 @@
 //! Plugin files come, change, break and go while queries run.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use corsac::runtime::{CompiledCache, LoadError, Loader, PluginKind, PluginOptions, Runtime, RuntimeOptions, Source};
 
-use crate::support::{fixture, folder_of, plugin, query, runtime_over, scores};
+use crate::support::{fixture, folder_of, plugin, put, query, runtime_over, scores};
 
 /// Which version answers, by its scores (version × 1000 + 999 and down).
 async fn answering_version(runtime: &Runtime) -> u32 {
@@ -19,13 +18,6 @@ async fn answering_version(runtime: &Runtime) -> u32 {
     assert!(ranking.explanations.iter().all(|line| *line == explained), "{:?}", ranking.explanations);
     assert_eq!(ranker.description.version, format!("{}.0.0", versions[0]));
     versions[0]
-}
-
-/// As an author should: under another name, then renamed.
-fn put(from: &Path, to: &Path) {
-    let partial = to.with_extension("partial");
-    std::fs::copy(from, &partial).unwrap();
-    std::fs::rename(&partial, to).unwrap();
 }
 
 async fn load(bytes: &[u8]) -> Result<usize, LoadError> {

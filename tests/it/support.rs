@@ -11,7 +11,7 @@ pub mod server;
 /// Folders of source files.
 pub mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use corsac::query::{ChunkId, Hits, Probe, Query, RetrievalError};
@@ -37,6 +37,13 @@ pub fn plugin(name: &str) -> PathBuf {
 /// A plugin of `tests/fixtures` as `cargo xtask test` built it.
 pub fn fixture(name: &str) -> PathBuf {
     built("tests/fixtures", name)
+}
+
+/// Puts a plugin's file in its place as an author should: under another name, then renamed.
+pub fn put(from: &Path, to: &Path) {
+    let partial = to.with_extension("partial");
+    std::fs::copy(from, &partial).unwrap();
+    std::fs::rename(&partial, to).unwrap();
 }
 
 /// A folder with copies of files under given names.

@@ -10,16 +10,9 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, results, wait_for};
 use crate::support::server::Local;
 use crate::support::tree::Tree;
-use crate::support::{fixture, folder_of};
+use crate::support::{fixture, folder_of, put};
 
 const CLIENTS: usize = 50;
-
-/// As an author should: under another name, then renamed.
-fn put(from: &Path, to: &Path) {
-    let partial = to.with_extension("partial");
-    std::fs::copy(from, &partial).unwrap();
-    std::fs::rename(&partial, to).unwrap();
-}
 
 fn put_version(version: u64, to: &Path) {
     put(&fixture(&format!("versioned-ranker-v{version}")), to);

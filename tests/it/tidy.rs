@@ -58,7 +58,7 @@ fn each_layer_says_its_own_words() {
         ("std::env::var", &["config"]),
         ("crate::http", &["http", "app", "main.rs"]),
         ("crate::service", &["service", "http", "app", "eval.rs"]),
-        ("crate::store", &["store", "ingest", "access", "ecs", "app"]),
+        ("crate::store", &["store", "ingest", "access", "ecs", "usage", "app"]),
         ("governor::", &["access"]),
         ("subtle::", &["access"]),
         ("reqwest", &["upstream"]),

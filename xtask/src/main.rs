@@ -37,7 +37,7 @@ enum Command {
     },
     /// Build the test fixtures into tests/fixtures/.built.
     Fixtures,
-    /// Install the servers that tests start: PostgreSQL, with pgvector and without, and Redis.
+    /// Install what tests start: PostgreSQL, with pgvector and without, Redis, and a browser.
     Services,
     /// Build everything in release mode, index PATH and serve it on 127.0.0.1:8000.
     Serve {

@@ -1,5 +1,5 @@
-//! What tests start beside the server: PostgreSQL, Redis and a browser from Debian's packages, and PostgreSQL with pgvector
-//! from a wheel. What is there already is not asked of any network, and no server is left running.
+//! What tests start beside the server: PostgreSQL, Redis and a browser from Debian's packages, and PostgreSQL with
+//! pgvector from a wheel. What is there already is not asked of any network, and no server is left running.
 
 use std::ffi::OsStr;
 use std::fs;

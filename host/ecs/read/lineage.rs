@@ -17,7 +17,8 @@ const MARKERS: usize = 5;
 
 impl State {
     /// Of living and departed agents, up to `LINEAGE_DEPTH` generations up and down; the lists end at
-    /// `MAX_LISTED`. Those who are forgotten are not in it: never an ancestor of one that lives. The marks are the traits that are farthest from the middle; a departed one has none.
+    /// `MAX_LISTED`. Those who are forgotten are not in it: never an ancestor of one that lives. The marks are the
+    /// traits that are farthest from the middle; a departed one has none.
     pub fn lineage(&self, id: &str, depth: u32) -> Result<LineageView, WorldError> {
         let number = self.find(id)?;
         let depth = depth.min(LINEAGE_DEPTH);
@@ -146,7 +147,8 @@ impl State {
 
     pub fn breeding_stats(&self) -> BreedingStats {
         let total_agents = u64::from(self.agents.len());
-        let ever = self.known.len().max(1) as f64;
+        // The forgotten, too: their children are among all that were ever born.
+        let ever = f64::from(self.given.max(1));
         BreedingStats {
             breeding_enabled: self.breeding,
             total_agents,

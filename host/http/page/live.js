@@ -52,8 +52,12 @@ export async function refresh() {
   try {
     parts = (await ask("/api/search/health")).json.parts;
   } catch (error) {
-    document.getElementById("parts").replaceChildren(make("li", error.message, { class: "bad" }));
-    return;
+    // Searches cannot be answered: that is when one wants to know which part it is.
+    parts = error.json?.parts;
+    if (!parts) {
+      document.getElementById("parts").replaceChildren(make("li", error.message, { class: "bad" }));
+      return;
+    }
   }
   const colour = { up: "good", degraded: "wait", away: "bad", off: "" };
   const items = Object.entries(parts).map(([name, { state, detail }]) => {

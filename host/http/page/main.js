@@ -24,6 +24,7 @@ export async function ask(path, body, options = {}) {
   if (!response.ok) {
     const error = new Error(json?.detail ?? `${response.status} ${response.statusText}`);
     error.status = response.status;
+    error.json = json;
     throw error;
   }
   return { json, headers: response.headers };
@@ -65,14 +66,19 @@ async function refresh() {
   try {
     await live.sample();
     await sections[open].refresh?.();
-    state.textContent = live.summary();
-    state.className = "";
+    tell(live.summary(), false);
   } catch (error) {
-    state.textContent = error.status === 401 ? "An API key is needed: enter it below." : `Away: ${error.message}`;
-    state.className = "bad";
+    tell(error.status === 401 ? "An API key is needed: enter it below." : `Away: ${error.message}`, true);
   } finally {
     busy = false;
   }
+}
+
+/// Figures change every two seconds: nobody wants all of them read aloud, but that something is wrong, once.
+function tell(text, bad) {
+  state.setAttribute("aria-live", bad ? "polite" : "off");
+  state.className = bad ? "bad" : "";
+  if (state.textContent !== text) state.textContent = text;
 }
 
 document.querySelector("nav").addEventListener("click", (event) => {
@@ -82,7 +88,11 @@ document.querySelector("nav").addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape") return document.activeElement?.blur();
+  if (event.key === "Escape") {
+    // A search box would be emptied.
+    event.preventDefault();
+    return document.activeElement?.blur();
+  }
   if (event.target.closest("input, select, textarea")) return;
   const section = Object.keys(sections)[Number(event.key) - 1];
   if (section) return show(section);

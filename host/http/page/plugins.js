@@ -16,9 +16,11 @@ export async function pickers() {
   fill("ranker", plugins, "ranker", "rank-", "relevance");
 }
 
+const short = (name, prefix) => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+
 function fill(id, plugins, kind, prefix, usual) {
   const picker = document.getElementById(id);
-  const named = plugins.filter((plugin) => plugin.kind === kind).map((plugin) => plugin.name.replace(prefix, ""));
+  const named = plugins.filter((plugin) => plugin.kind === kind).map((plugin) => short(plugin.name, prefix));
   const names = [...new Set(named)];
   const picked = names.includes(picker.value) ? picker.value : usual;
   if (names.join() === [...picker.options].map((option) => option.value).join()) return;

@@ -87,13 +87,15 @@ function hit(result, rank) {
 
 /// Somebody takes a hit: the place goes to the clipboard, and rankers that learn are told.
 async function choose(result) {
-  navigator.clipboard?.writeText(`${result.file_path}:${result.line_number}`).catch(() => {});
   const body = { query: asked.body.query, file_path: result.file_path, result_id: result.id };
+  // Without TLS browsers have a clipboard for pages of loopback only.
+  const writing = navigator.clipboard?.writeText(`${result.file_path}:${result.line_number}`);
+  const copied = (await writing?.then(() => true, () => false)) ? "was copied" : "could not be copied";
   try {
     const { json } = await ask("/api/search/feedback", body);
-    answer.textContent = json.recorded ? `${result.file_path} was copied and counts as chosen` : `${result.file_path} was copied`;
+    answer.textContent = `${result.file_path} ${copied}${json.recorded ? " and counts as chosen" : ""}`;
   } catch (error) {
-    answer.textContent = `${result.file_path} was copied; its choice was not counted: ${error.message}`;
+    answer.textContent = `${result.file_path} ${copied}; its choice was not counted: ${error.message}`;
   }
 }
 
@@ -130,7 +132,7 @@ function explanation({ legs, strategy_rank, strategy_score, ranker_score, ranker
 /// To the hit after the one in focus, or before it.
 export function move(by) {
   const items = [...hits.children];
-  const at = items.indexOf(document.activeElement);
+  const at = items.indexOf(document.activeElement?.closest("#hits > li"));
   items[Math.min(Math.max(at + by, 0), items.length - 1)]?.focus();
 }
 
@@ -144,7 +146,7 @@ async function suggest() {
   try {
     const { json } = await ask(`/api/search/suggestions?query=${encodeURIComponent(prefix)}&max_suggestions=8`);
     if (mine !== typed) return;
-    const options = json.suggestions.map(({ text, suggestion }) => make("option", null, { value: text ?? suggestion }));
+    const options = json.suggestions.map(({ suggestion }) => make("option", null, { value: suggestion }));
     element("suggestions").replaceChildren(...options);
   } catch { /* Without suggestions one can still search. */ }
 }

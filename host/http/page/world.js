@@ -7,10 +7,11 @@ const element = (id) => document.getElementById(id);
 const canvas = element("map");
 const PAGE = 1000;
 const SHOWN = 5000;
-const spirits = new Map();
+let spirits = new Map();
 let agents = [];
 let paused = false;
 let view = null;
+let turn = 0;
 
 export function start() {
   element("pause").addEventListener("click", () => command(`/api/ecs/clock/${paused ? "resume" : "pause"}`));
@@ -24,20 +25,25 @@ export function start() {
 }
 
 export async function refresh() {
+  // What was asked earlier and arrives later is older than what is shown.
+  const mine = ++turn;
   let status;
   try {
     status = (await ask("/api/ecs/status")).json;
   } catch (error) {
     if (error.status !== 404 && error.status !== 503) throw error;
-    element("clock").textContent = error.message;
+    if (mine === turn) element("clock").textContent = error.message;
     return;
   }
+  if (mine !== turn) return;
   paused = status.status === "paused";
   element("pause").textContent = paused ? "Resume" : "Pause";
   const pages = Math.ceil(Math.min(status.agent_count, SHOWN) / PAGE);
   const asked = Array.from({ length: pages }, (_, at) => ask(`/api/ecs/agents/positions?limit=${PAGE}&offset=${at * PAGE}`));
-  agents = (await Promise.all(asked)).flatMap(({ json }) => json.positions);
-  await learnSpirits(status.agent_count);
+  const placed = (await Promise.all(asked)).flatMap(({ json }) => json.positions);
+  const learnt = await learnSpirits(placed, status.agent_count);
+  if (mine !== turn) return;
+  [agents, spirits] = [placed, learnt];
   const shown = agents.length < status.agent_count ? `, ${count(agents.length)} of them on the map` : "";
   element("clock").textContent =
     `${status.status} — tick ${count(status.tick)}, ${count(status.agent_count)} agents${shown}, ${status.rules}, ` +
@@ -45,14 +51,16 @@ export async function refresh() {
   draw();
 }
 
-/// Positions have no spirit; whoever is new on the map is asked for once, by pages.
-async function learnSpirits(total) {
-  if (!agents.some((agent) => !spirits.has(agent.agent_id))) return;
+/// Positions have no spirit. When somebody is new on the map all are asked for, by pages, and who left is forgotten.
+async function learnSpirits(placed, total) {
+  if (placed.every((agent) => spirits.has(agent.agent_id))) return spirits;
+  const learnt = new Map();
   for (let offset = 0; offset < Math.min(total, SHOWN); offset += PAGE) {
     const { json } = await ask(`/api/ecs/agents?limit=${PAGE}&offset=${offset}`);
-    for (const agent of json.agents) spirits.set(agent.agent_id, agent);
+    for (const agent of json.agents) learnt.set(agent.agent_id, agent);
   }
-  for (const agent of agents) if (!spirits.has(agent.agent_id)) spirits.set(agent.agent_id, null);
+  for (const agent of placed) if (!learnt.has(agent.agent_id)) learnt.set(agent.agent_id, null);
+  return learnt;
 }
 
 const hue = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
@@ -133,15 +141,17 @@ function zoom(by) {
 }
 
 async function command(path, body) {
+  element("agent").textContent = "";
   try {
     await ask(path, body, { method: "POST" });
     await refresh();
   } catch (error) {
-    element("clock").textContent = error.message;
+    element("agent").textContent = error.message;
   }
 }
 
 async function populate() {
+  element("agent").textContent = "";
   try {
     const { spirits: list } = (await ask("/api/ecs/naming/config/spirits")).json;
     const mark = Date.now().toString(36);
@@ -150,6 +160,6 @@ async function populate() {
     view = null;
     await refresh();
   } catch (error) {
-    element("clock").textContent = error.message;
+    element("agent").textContent = error.message;
   }
 }

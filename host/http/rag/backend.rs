@@ -47,7 +47,7 @@ pub struct EmbeddingModel {
     pub id: String,
     /// None: known when it has embedded something.
     pub dimension: Option<u32>,
-    /// Part of this server, or a service elsewhere.
+    /// Runs in this server, or is a service elsewhere.
     pub is_built_in: bool,
 }
 

@@ -120,7 +120,8 @@ pub(in crate::http) async fn ingest(
         let source = value.get("source").and_then(Value::as_str).map(shortened);
         match serde_path_to_error::deserialize::<_, IngestItem>(value) {
             Ok(read) => documents.push((item, document(read))),
-            Err(error) => failed.push(FailedItem { item, source, message: error.to_string() }),
+            // It may quote a value as long as the item.
+            Err(error) => failed.push(FailedItem { item, source, message: shortened(&error.to_string()) }),
         }
     }
     let mut processed = 0;
@@ -183,7 +184,7 @@ pub(super) fn document(item: IngestItem) -> PostedDocument {
     PostedDocument { path: Some(path), id: None, title, language, content, modified: None }
 }
 
-/// A name may be as long as a document; an answer shows its beginning.
-pub(super) fn shortened(source: &str) -> String {
-    source.chars().take(512).collect()
+/// A name, or what is wrong with an item, may be as long as a document; an answer shows its beginning.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(512).collect()
 }

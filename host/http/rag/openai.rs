@@ -87,7 +87,7 @@ pub struct OpenAiModel {
     pub object: String,
     /// Unix seconds; 0: not known.
     pub created: u64,
-    /// `corsac` for the built-in one, else `upstream`.
+    /// `corsac` for what runs in this server, else `upstream`.
     pub owned_by: String,
 }
 

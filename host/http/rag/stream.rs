@@ -243,13 +243,15 @@ impl Intake {
         };
         match serde_json::from_str::<IngestItem>(text) {
             Ok(item) => {
-                self.batch_bytes += item.content.len();
+                // A name may be as long as a content; the line is as long as all of them at least.
+                self.batch_bytes += text.len();
                 self.batch.push((number, document(item)));
             }
             Err(error) => {
                 let value: Option<Value> = serde_json::from_str(text).ok();
                 let source = value.as_ref().and_then(|value| value.get("source")?.as_str()).map(shortened);
-                self.fail(number, source, error.to_string());
+                // It may quote a value as long as the line.
+                self.fail(number, source, shortened(&error.to_string()));
             }
         }
     }

@@ -42,9 +42,9 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     })
 }
 
-/// Whether the answer may be one that is written bit by bit.
+/// Whether the answer may be one that is written bit by bit: whatever is not what nearly all clients send.
 pub(in crate::http) fn names_a_stream(headers: &HeaderMap) -> bool {
-    let named = |value: &str| value.contains(EVENTS) || value.contains(LINES);
+    let named = |value: &str| !matches!(value.trim(), "*/*" | JSON | "");
     headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(named))
 }
 
@@ -137,6 +137,7 @@ mod tests {
         let named =
             |accept: &'static str| names_a_stream(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
         assert!(named("text/event-stream") && named("*/*, application/x-ndjson;q=0.1"));
+        assert!(named("text/*") && named("Text/Event-Stream"));
         assert!(!named("*/*") && !named("application/json"));
     }
 }

@@ -28,7 +28,7 @@ pub(in crate::http) struct Health {
     avg_search_time: String,
     /// Such as `80.0%`.
     cache_hit_rate: String,
-    /// By name: `store`, `index`, `plugins`, `cache`, `redis`.
+    /// By name: `store`, `index`, `plugins`, `world`, `cache`, `redis`, `upstreams`.
     parts: BTreeMap<String, PartHealth>,
     /// What is wrong, when something is.
     #[serde(skip_serializing_if = "Option::is_none", default)]

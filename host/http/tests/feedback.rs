@@ -73,7 +73,7 @@ async fn use_is_shown_and_forgotten() {
         assert_eq!(reply.json(), json!({"success": true, "forgotten": 3}));
     }
     assert_eq!(*server.fake.usage.forgotten.lock(), [None, Some("parse config".to_owned())]);
-    for path in ["/api/search/usage?query=", "/api/search/usage?question=x"] {
+    for path in ["/api/search/usage?query=", "/api/search/usage?query=a%00b", "/api/search/usage?question=x"] {
         server.call(Method::DELETE, path, &[], "").await.problem(422, "invalid-request");
     }
 }

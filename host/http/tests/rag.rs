@@ -197,7 +197,7 @@ async fn a_question_has_the_defaults_of_the_earlier_api() {
     assert_eq!((asked.search.strategy.as_str(), asked.search.ranker), ("hybrid", None));
     assert_eq!((asked.top_k, asked.max_tokens, asked.neighbours, asked.temporal_weight), (20, 2000, 1, 0.1));
     assert_eq!((asked.modality, asked.search.query.similarity_threshold), (Modality::All, None));
-    assert_eq!((asked.search.query.text.as_str(), asked.search.query.limit), ("why?", 80));
+    assert_eq!((asked.search.query.text.as_str(), asked.search.query.limit), ("why?", 100));
     assert!(asked.search.query.weights.is_empty() && !asked.with_embeddings && !asked.with_contents);
 }
 
@@ -215,7 +215,7 @@ async fn every_field_reaches_the_service() {
     assert_eq!((asked.top_k, asked.max_tokens, asked.neighbours, asked.temporal_weight), (7, 500, 0, 0.5));
     assert_eq!((asked.modality, asked.with_embeddings, asked.with_contents), (Modality::Code, true, true));
     let query = asked.search.query;
-    assert_eq!((query.similarity_threshold, query.limit), (Some(0.25), 50));
+    assert_eq!((query.similarity_threshold, query.limit), (Some(0.25), 100));
     // 0.6 × 1.5 against 0.4.
     let weights: Vec<(&str, f32)> = query.weights.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
     assert!(matches!(weights[..], [("semantic", semantic), ("syntax", 0.4)] if (semantic - 0.9).abs() < 1e-6));

@@ -41,7 +41,10 @@ impl Shape {
                 return Err(format!("{name} is `{value}`; only `{read}` is read"));
             }
         }
-        if self.num_attention_heads == 0 || !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+        if self.num_attention_heads == 0
+            || self.hidden_size == 0
+            || !self.hidden_size.is_multiple_of(self.num_attention_heads)
+        {
             let (size, heads) = (self.hidden_size, self.num_attention_heads);
             return Err(format!("hidden_size {size} cannot be shared by num_attention_heads {heads}"));
         }

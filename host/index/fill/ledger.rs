@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     /// Number of the record by text.
     places: HashMap<TextDigest, u64>,
     records: u64,
+    /// Records written since the file was opened or last written anew.
+    made: u64,
 }
 
 impl Ledger {
@@ -42,7 +44,7 @@ impl Ledger {
         header.extend(model.as_bytes());
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let (places, records) = (HashMap::new(), 0);
-        let mut ledger = Self { path: path.to_owned(), file, header, dimension, places, records };
+        let mut ledger = Self { path: path.to_owned(), file, header, dimension, places, records, made: 0 };
         ledger.read()?;
         Ok(ledger)
     }
@@ -71,6 +73,11 @@ impl Ledger {
     /// Texts that have a vector.
     pub(super) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// Whether more was put in since the file was opened or last written anew than `alive` texts account for.
+    pub(super) fn is_worn(&self, alive: u64) -> bool {
+        self.made > alive.max(FEW)
     }
 
     /// Codes and scale of a text's vector.
@@ -102,6 +109,7 @@ impl Ledger {
         written?;
         self.places.insert(digest, self.records);
         self.records += 1;
+        self.made += 1;
         Ok(())
     }
 
@@ -127,7 +135,7 @@ impl Ledger {
         std::fs::rename(&draft, &self.path)?;
         self.file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         self.places.clear();
-        self.records = 0;
+        (self.records, self.made) = (0, 0);
         self.read()
     }
 

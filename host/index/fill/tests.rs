@@ -203,6 +203,27 @@ fn vectors_outlive_an_index_that_is_derived_again() {
     assert_eq!((model.embedded(), alike(&index.snapshot(), "red")), (0, vec![1, 3]));
 }
 
+#[test]
+fn an_index_that_is_still_empty_throws_no_vectors_away() {
+    let folder = tempfile::tempdir().unwrap();
+    // More than must be dead before a file is written anew.
+    let fill = |index: &Index| {
+        let versions = (1..=1100).map(|number| version(number, number, &format!("red {number}")));
+        index.apply(versions.map(|version| Change::Upsert(Box::new(index.prepare(version)))).collect()).unwrap();
+        index.commit(1100).unwrap();
+        index.wait_for_model().unwrap();
+    };
+    let index = open(folder.path(), &Fake::new("a", false));
+    fill(&index);
+    drop(index);
+    std::fs::write(folder.path().join("format.json"), "of another time").unwrap();
+    let model = Fake::tiring("a", false, 0);
+    let index = open(folder.path(), &model);
+    index.wait_for_model().unwrap();
+    fill(&index);
+    assert_eq!((model.embedded(), figures(&index.snapshot())[1]), (0, (1100, 0, true)));
+}
+
 /// The second model likes what the first one does not.
 #[test]
 fn a_change_of_the_model_mixes_nothing() {

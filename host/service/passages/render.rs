@@ -95,8 +95,8 @@ struct Chosen<'a> {
 /// Best first, each chunk once.
 fn choose<'a>(request: &PassagesRequest, window: &'a Window, scores: &[f32]) -> Vec<Chosen<'a>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let ages: Vec<f32> =
-        window.candidates.iter().map(|candidate| (now - candidate.chunk.document.modified) as f32).collect();
+    let age = |candidate: &Candidate| now.saturating_sub(candidate.chunk.document.modified) as f32;
+    let ages: Vec<f32> = window.candidates.iter().map(age).collect();
     let blended = recency::blend(scores, &ages, request.temporal_weight);
     // A strategy that asks no vectors has no similarity by which to judge.
     let has_vectors = window.runs.iter().any(|run| matches!(run.probe, Probe::Vector(_)));

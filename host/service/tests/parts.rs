@@ -9,6 +9,7 @@ use crate::query::Probe;
 use crate::runtime::Ranking;
 use crate::service::answer::SearchResult;
 use crate::service::facets::Facet;
+use crate::service::plan::with_rest;
 use crate::service::stream::{SearchEvent, StageState};
 
 /// So many notes, each of one chunk with the words `warm drink`, the more often the lower its number.

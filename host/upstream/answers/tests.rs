@@ -84,6 +84,12 @@ async fn each_dialect_is_asked_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn the_last_value_may_have_text() {
+    let (url, _) = serve(200, "{\"message\":{\"content\":\"all\"},\"done\":true}\n", 9).await;
+    assert_eq!(chat(&url, Dialect::Ollama).await, [Ok("all".to_owned())]);
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_says_so_after_what_came() {
     for (dialect, body) in [
         (Dialect::OpenAi, "data: {\"choices\":[{\"delta\":{\"content\":\"half\"}}]}\n\n"),
@@ -133,6 +139,12 @@ async fn a_key_is_in_no_error() {
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
     let endpoint = Endpoint::new("http://a.example", Dialect::OpenAi, "m", Some(KEY)).unwrap();
+    // Where a long text is cut, the key may stand.
+    for before in 280..300 {
+        let reason = error_in(&json!({ "error": { "message": format!("{}{KEY}", "x".repeat(before)) } })).unwrap();
+        let error = endpoint.said(401, &reason);
+        assert!(!error.to_string().contains("sk-"), "{error}");
+    }
     let call = format!("{endpoint:?} {:?}", endpoint.call("/x", &json!({}), false, None));
     assert!(!call.contains("secret"), "{call}");
 }

@@ -120,6 +120,18 @@ async fn a_breaker_opens_for_its_upstream_alone() {
     assert_eq!((of(&good).failures, of(&good).breaker, of(&good).in_flight), (0, BreakerState::Closed, 0));
 }
 
+/// Whoever reads a stream may leave it at any place.
+#[tokio::test]
+async fn a_stream_counts_by_how_it_begins() {
+    let (router, _) = failing(&[500, 200], &[]);
+    let address = serve(router).await.to_string();
+    let client = client(&[&address]);
+    for _ in 0..2 {
+        drop(client.stream(call(Method::POST, &format!("http://{address}/"))).await.unwrap());
+    }
+    assert_eq!((client.figures()[0].calls, client.figures()[0].failures), (2, 1));
+}
+
 /// `/3` and `/4` answer when so many calls wait there: fewer at once would never come to an end. What all of them count
 /// is the most at once, which is the other side.
 #[tokio::test]

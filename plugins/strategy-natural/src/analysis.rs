@@ -9,6 +9,8 @@ use crate::entities::{self, Found};
 use crate::tables::{CONCEPTS, INTENTS, Intent};
 use crate::words::{Word, places, words};
 
+/// Bytes of a text that the contract takes; lower case can be longer than what was typed.
+const LONGEST: usize = 4096;
 /// Words that are offered for others of the query.
 const EXPANSIONS: usize = 5;
 /// What a query is after that nothing is known of.
@@ -37,7 +39,10 @@ pub struct Understood {
 pub fn understand(query: &Query) -> Understood {
     let words = words(&query.text);
     let normalised: Vec<&str> = words.iter().filter(|word| !word.is_stop()).map(|word| word.lower.as_str()).collect();
-    let normalised = normalised.join(" ");
+    let mut normalised = normalised.join(" ");
+    while normalised.len() > LONGEST {
+        normalised.pop();
+    }
     if !is_prose(&query.text, &words) {
         return Understood {
             prose: false,

@@ -15,6 +15,10 @@ pub const POTENTIAL_IDENTIFIER: &str = "potential_identifier";
 pub const IDENTIFIER: &str = "identifier";
 pub const FOLDER: &str = "folder";
 
+/// Entities that the contract takes, and bytes of one folder's path.
+const MOST: usize = 64;
+const LONGEST_FOLDER: usize = 512;
+
 /// Something that the query names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
@@ -30,7 +34,7 @@ pub struct Found {
     pub end: usize,
 }
 
-/// In the order of the text; each language and concept once.
+/// In the order of the text, the first 64; each language and concept once.
 pub fn find(words: &[Word<'_>]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut add = |kind, words: &[Word<'_>], value: &str, confidence| {
@@ -63,6 +67,7 @@ pub fn find(words: &[Word<'_>]) -> Vec<Found> {
         }
     }
     found.sort_by_key(|entity| (entity.start, entity.end));
+    found.truncate(MOST);
     found
 }
 
@@ -100,9 +105,11 @@ fn language(words: &[Word<'_>], at: usize) -> Option<&'static Language> {
 fn folder(words: &[Word<'_>], at: usize) -> Option<(String, usize)> {
     let word = words[at].text;
     let name = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    let path = word.trim_matches('/');
-    let parts = || path.split('/');
-    if word.starts_with(['/', '~']) || !path.chars().all(name) || parts().any(|part| part.is_empty() || part == "..") {
+    // `./src` is `src`.
+    let parts: Vec<&str> = word.trim_end_matches('/').split('/').filter(|part| *part != ".").collect();
+    let path = parts.join("/");
+    let outside = word.starts_with(['/', '~']) || parts.iter().any(|part| part.is_empty() || *part == "..");
+    if outside || path.is_empty() || path.len() > LONGEST_FOLDER || !path.chars().all(name) {
         return None;
     }
     let called = words.get(at + 1).is_some_and(|next| AFTER_FOLDER.contains(&next.lower.as_str()));
@@ -110,7 +117,7 @@ fn folder(words: &[Word<'_>], at: usize) -> Option<(String, usize)> {
     // "in the tests folder", but not "read a folder": a folder has a name.
     let named = called && before == Some("the") && !words[at].is_stop();
     let within = before.is_some_and(|before| BEFORE_FOLDER.contains(&before)) && (word.contains('/') || called);
-    (named || within).then(|| (path.to_owned(), 1 + usize::from(called)))
+    (named || within).then(|| (path, 1 + usize::from(called)))
 }
 
 /// `Matrix` or `HTTPServer`; `I` is no name.

@@ -21,8 +21,8 @@ pub struct Near {
 
 /// The parameters `context_file`, `context_function` and `context_class` of the request, and likely folders.
 pub fn near(query: &Query, likely_folders: &[&str]) -> Vec<Near> {
-    // As deep as probes go, since where something lies says nothing of its rank.
-    let wide = Query { limit: 1000, ..query.clone() };
+    // As deep as an answer's largest window, since where something lies says nothing of its rank.
+    let wide = Query { limit: query.limit.max(1000), ..query.clone() };
     let path = |path: &str, mode, lift| {
         let leg = Leg::text(&wide, path, mode, &[(TextField::Path, 1.0)], 1.0);
         Near { leg, lift }

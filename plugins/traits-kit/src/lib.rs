@@ -45,7 +45,8 @@ pub use bindings::exports::corsac::plugin::trait_model::{
 pub use chance::Chance;
 pub use society::StandardSociety;
 
-/// Makes a type that implements `TraitModel`, `Matching`, `Society` and `Grouping` the plugin. Does nothing in a native build.
+/// Makes a type that implements `TraitModel`, `Matching`, `Society` and `Grouping` the plugin. Does nothing in a
+/// native build.
 #[macro_export]
 macro_rules! rules {
     ($rules:ident) => {

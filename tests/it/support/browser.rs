@@ -20,7 +20,8 @@ pub struct Page {
 impl Page {
     pub async fn open(browser: &Browser, url: &str, dark: bool) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::new();
+        // No proxy of the environment: the WebDriver is on this machine.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut arguments = browser.arguments();
         arguments.extend(dark.then(|| "--blink-settings=preferredColorScheme=0".to_owned()));
         let options = json!({"goog:chromeOptions": {"args": arguments}});
@@ -44,7 +45,7 @@ impl Page {
 
     /// Waits for the element to be there.
     async fn element(&self, css: &str) -> String {
-        for _ in 0..300 {
+        for _ in 0..600 {
             if let Ok(found) = self.call("element", json!({"using": "css selector", "value": css})).await {
                 return found[ELEMENT].as_str().unwrap().to_owned();
             }

@@ -10,7 +10,7 @@ use crate::child::{Guarded, wait_for};
 pub struct Browser {
     _driver: Guarded,
     port: u16,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Browser {
@@ -25,7 +25,7 @@ impl Browser {
             let said = std::fs::read_to_string(&log).ok()?;
             said.split("started successfully on port ").nth(1)?.split('.').next()?.trim().parse().ok()
         });
-        Self { _driver: driver, port, folder }
+        Self { _driver: driver, port, _folder: folder }
     }
 
     /// Of the WebDriver.
@@ -33,11 +33,11 @@ impl Browser {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What Chromium is started with: no window, a profile of its own, and it runs as whoever runs the tests, also
-    /// as root in a container, where its sandbox cannot be.
+    /// What Chromium is started with: no window, and it runs as whoever runs the tests, also as root in a container,
+    /// where its sandbox cannot be. WebDriver gives every session a profile of its own. Over a pipe a browser ends with
+    /// its WebDriver, however that ends; over a port it would outlive it.
     pub fn arguments(&self) -> Vec<String> {
-        let profile = format!("--user-data-dir={}", self.folder.path().join("profile").display());
         let fixed = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
-        fixed.into_iter().map(str::to_owned).chain([profile]).collect()
+        fixed.into_iter().chain(["--remote-debugging-pipe"]).map(str::to_owned).collect()
     }
 }

@@ -1,6 +1,6 @@
-//! Throw-away PostgreSQL and Redis servers and browsers for tests and benches: real programs on free ports of loopback, in
-//! temporary folders, that end with the process that started them, however that ends. Never a server that
-//! happens to be there. Everything here blocks; failures panic with what to do.
+//! Throw-away PostgreSQL and Redis servers and browsers for tests and benches: real programs on free ports of
+//! loopback, in temporary folders, that end with the process that started them, however that ends. Never a server
+//! that happens to be there. Everything here blocks; failures panic with what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod browser;

@@ -100,6 +100,7 @@ fn parents_lose_forgotten_children_but_not_the_count_of_them() {
         assert_eq!(state.kin(AgentNumber(parent)).1, [AgentNumber(4)]);
         assert_eq!(state.part::<Reproduction>(AgentNumber(parent)).unwrap().offspring, 2);
     }
+    assert_eq!(state.breeding_stats().average_offspring_per_agent, 0.5, "two of the four that ever were");
     // 2 is an ancestor and stays, without the other child.
     retire(&mut state, 2);
     assert_eq!(state.kin(AgentNumber(2)).1, [AgentNumber(4)]);

@@ -35,7 +35,7 @@ async fn a_world_that_forgot_is_made_again() {
     ecs.step(1).await.unwrap();
     assert!(ecs.replay(None).await.unwrap().equal);
     assert!(ecs.replay(Some(saved.id)).await.unwrap().equal);
-    // Of the forgotten, events have the number.
+    // Of those who are remembered, events have the id.
     let retired = ecs.retire("young-1").await;
     assert_eq!(retired, Ok(()));
     let last = ecs.events(ecs.status().sequence - 1, 1).await.unwrap();

@@ -57,10 +57,13 @@ fn a_sweep_keeps_what_is_alive() {
     let alive: HashSet<TextDigest> = ["b", "c"].map(digest_of).into();
     ledger.sweep(&alive).unwrap();
     assert_eq!(ledger.len(), 3, "one dead record is not worth it");
-    for number in 0..FEW {
+    for number in 0..=FEW {
+        assert!(!ledger.is_worn(2), "{number}");
         ledger.put(digest_of(&number.to_string()), &[7, 7, 7], 1.0).unwrap();
     }
+    assert!(ledger.is_worn(FEW) && !ledger.is_worn(FEW + 1));
     ledger.sweep(&alive).unwrap();
+    assert!(!ledger.is_worn(2));
     ledger.put(digest_of("e"), &[9, 8, 7], 2.0).unwrap();
     for mut ledger in [ledger, open(&path)] {
         assert_eq!(ledger.len(), 3);

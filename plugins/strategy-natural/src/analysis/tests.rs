@@ -88,10 +88,23 @@ fn a_folder_is_one_only_where_the_text_says_so() {
     assert_eq!(folders("who parses bodies in host/http/"), ["host/http"]);
     assert_eq!(folders("helpers in the tests folder"), ["tests"]);
     assert_eq!(folders("helpers under src directory"), ["src"]);
+    // A path as the contract has it.
+    assert_eq!(folders("who parses bodies in ./host/./http"), ["host/http"]);
+    assert!(folders(&format!("who parses bodies in {}", "long/".repeat(103))).is_empty());
     assert!(folders("how client/server connections end").is_empty());
     assert!(folders("look in ../secret for keys").is_empty());
     assert!(folders("look in /etc/passwd for keys").is_empty());
     assert!(folders("remove a directory recursively").is_empty());
+}
+
+#[test]
+fn a_long_query_stays_within_the_contract() {
+    let names: Vec<String> = (0..100).map(|number| format!("parse_{number}")).collect();
+    let found = named(&format!("where are {}", names.join(" ")));
+    assert_eq!((found.len(), &found[63]), (64, &(IDENTIFIER, "parse_63".to_owned())));
+    // Two bytes as it is typed, three in lower case.
+    let normalised = asked(&format!("where is {}", "Ⱥ".repeat(2000))).normalised;
+    assert_eq!(normalised, "ⱥ".repeat(1365));
 }
 
 #[test]
