@@ -78,6 +78,11 @@ impl Case {
         Self { form: Some(form), ..self }
     }
 
+    /// Whether the world, or what is indexed, is another one afterwards.
+    pub fn writes(&self) -> bool {
+        self.kind != Kind::Text && self.method != Method::GET
+    }
+
     /// As it is shown.
     pub fn name(&self) -> String {
         match self.way {
@@ -94,11 +99,8 @@ impl Case {
     }
 }
 
-/// What is harmless first, what concerns everything last.
 pub fn table() -> Vec<Case> {
-    let mut cases: Vec<Case> = [search::cases(), ecs::cases(), rag::cases()].into_iter().flatten().collect();
-    cases.sort_by_key(|case| case.kind == Kind::Once);
-    cases
+    [search::cases(), ecs::cases(), rag::cases()].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -116,6 +116,12 @@ impl Row {
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
+
+    /// Such as `GET /a, cold, 5 clients`.
+    pub fn title(&self) -> String {
+        let parts = [self.name.as_str(), &self.state, &self.load];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Report {
@@ -154,7 +160,7 @@ impl Report {
             0 => String::new(),
             failed => format!(", {failed} failed"),
         };
-        eprintln!("{} {}, {}: {}/s, p95 {p95} ms{failed}", row.name, row.state, row.load, short(row.served));
+        eprintln!("{}: {}/s, p95 {p95} ms{failed}", row.title(), short(row.served));
         self.rows.push(row);
     }
 }

@@ -39,11 +39,7 @@ pub fn ratios(later: &Report, earlier: &Report) -> Vec<Ratio> {
         let then = rows.get(&key(now))?;
         let latency = now.latency.zip(then.latency);
         Some(Ratio {
-            name: [now.name.as_str(), &now.state, &now.load]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(", "),
+            name: now.title(),
             p50: latency.and_then(|(now, then)| over(now.p50, then.p50)),
             p95: latency.and_then(|(now, then)| over(now.p95, then.p95)),
             served: if now.offered.is_none() { over(now.served, then.served) } else { None },
