@@ -28,6 +28,10 @@ pub async fn run(options: &Options, report: &mut Report) -> anyhow::Result<()> {
          them in its cache is in the column of hits. Percentiles are of all successful answers of a row."
             .into(),
     );
+    report.notes.push(
+        "Offspring and retired agents are made for each request: what is served a second contains that, latencies do not."
+            .into(),
+    );
     let run = Run { options, server: &server, scene: &scene, number: AtomicU64::new(1000) };
     // What writes comes later: readers shall not find other worlds than those of an earlier run.
     for case in cases.iter().filter(|case| !case.writes()) {

@@ -1,6 +1,8 @@
 //! Measures a Corsac server from outside, as its clients see it: `suite http`, `load`, `day` and `all`. Knows of the
 //! server what its OpenAPI document says and what `/proc` tells about its process; none of its code.
 
+#![cfg_attr(not(feature = "load"), allow(dead_code, reason = "some of it is for users, who need that feature"))]
+
 /// Requests for every endpoint.
 mod cases;
 /// The same number of requests under way at any time.
@@ -13,7 +15,7 @@ mod day;
 /// One request and its answer.
 mod exchange;
 /// Folders that change while they are indexed.
-#[cfg(feature = "load")]
+#[cfg(any(test, feature = "load"))]
 mod folder;
 /// The benchmark of all endpoints.
 mod http;

@@ -13,7 +13,7 @@ pub enum Failure {
     Transport,
     Timeout,
     /// Status 2xx with `"success": false`.
-    SaysFailure,
+    Unsuccessful,
     /// A stream of 2xx that ended before it said that it was complete, or with an error.
     Incomplete,
 }
@@ -24,7 +24,7 @@ impl Display for Failure {
             Self::Status(status) => write!(formatter, "status {status}"),
             Self::Transport => formatter.write_str("transport"),
             Self::Timeout => formatter.write_str("timeout"),
-            Self::SaysFailure => formatter.write_str("2xx, success: false"),
+            Self::Unsuccessful => formatter.write_str("2xx, success: false"),
             Self::Incomplete => formatter.write_str("2xx, stream incomplete"),
         }
     }
@@ -45,7 +45,7 @@ pub fn judge(status: u16, kind: &str, body: &[u8]) -> Result<(), Failure> {
     }
     let complete = match kind.split(';').next().unwrap_or_default().trim() {
         "application/json" => match serde_json::from_slice::<Said>(body) {
-            Ok(Said { success: Some(false) }) => return Err(Failure::SaysFailure),
+            Ok(Said { success: Some(false) }) => return Err(Failure::Unsuccessful),
             // A list, or a body that has no such field.
             Ok(_) => true,
             Err(_) => serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok(),
@@ -59,7 +59,7 @@ pub fn judge(status: u16, kind: &str, body: &[u8]) -> Result<(), Failure> {
             let last = |field| text.lines().rev().find_map(|line| line.strip_prefix(field));
             let said = last("data:").and_then(|data| serde_json::from_str::<Said>(data).ok());
             if said.is_some_and(|said| said.success == Some(false)) {
-                return Err(Failure::SaysFailure);
+                return Err(Failure::Unsuccessful);
             }
             last("event:").is_none_or(|event| event.trim() != "error")
         }
@@ -83,7 +83,7 @@ mod tests {
     fn a_failure_that_comes_with_200_is_a_failure() {
         assert_eq!(judge(200, JSON, br#"{"success":true,"results":[]}"#), Ok(()));
         assert_eq!(judge(200, JSON, br#"{"results":[{"success":false}]}"#), Ok(()));
-        assert_eq!(judge(200, JSON, br#"{"results":[],"success":false}"#), Err(Failure::SaysFailure));
+        assert_eq!(judge(200, JSON, br#"{"results":[],"success":false}"#), Err(Failure::Unsuccessful));
         assert_eq!(judge(200, JSON, b"[1, 2]"), Ok(()));
         assert_eq!(judge(200, JSON, br#"{"results":["#), Err(Failure::Incomplete));
         assert_eq!(judge(204, "", b""), Ok(()));
@@ -109,7 +109,7 @@ mod tests {
             Err(Failure::Incomplete)
         );
         let said = b"event: done\ndata: {\"total\":1,\"success\":false}\n\n";
-        assert_eq!(judge(200, events, said), Err(Failure::SaysFailure));
+        assert_eq!(judge(200, events, said), Err(Failure::Unsuccessful));
     }
 
     #[tokio::test]

@@ -110,7 +110,7 @@ mod tests {
         tally.add(&answer(Err(Failure::Status(503)), None), 0.1);
         let mut other = Tally::default();
         other.add(&answer(Err(Failure::Status(503)), None), 0.1);
-        other.add(&answer(Err(Failure::SaysFailure), Some(true)), 0.1);
+        other.add(&answer(Err(Failure::Unsuccessful), Some(true)), 0.1);
         tally.merge(other);
         assert_eq!((tally.requests(), tally.failed(), tally.hits, tally.asked_cache, tally.bytes), (5, 3, 1, 2, 50));
         assert_eq!(tally.samples, [1.0, 3.0]);

@@ -24,6 +24,7 @@ figcaption { font-weight: 600; }
 svg text { fill: var(--text); font-size: 11px; }
 svg .grid { stroke: var(--grid); }
 svg polyline { fill: none; stroke-width: 2; }
+svg .later { stroke-dasharray: 5 4; fill-opacity: .3; }
 ";
 
 pub fn page(report: &Report, earlier: Option<&Report>) -> String {
@@ -31,7 +32,7 @@ pub fn page(report: &Report, earlier: Option<&Report>) -> String {
     for number in 0..6 {
         // Writing to a text does not fail.
         let _ = write!(colours, "svg .c{number} {{ stroke: var(--c{number}); }} ");
-        let _ = write!(colours, "svg circle.c{number}, svg rect.c{number} {{ fill: var(--c{number}); }}\n");
+        let _ = writeln!(colours, "svg circle.c{number}, svg rect.c{number} {{ fill: var(--c{number}); }}");
     }
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Corsac: benchmark</title>\

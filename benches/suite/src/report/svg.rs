@@ -58,7 +58,8 @@ pub fn lines(title: &str, unit: &str, places: &[String], lines: &[Line]) -> Stri
         let points = points.filter(|(_, value)| *value > 0.0);
         let points: Vec<(f64, f64, f64)> = points.map(|(place, value)| (across(place), up(value), value)).collect();
         let path: Vec<String> = points.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
-        let colour = number % 6;
+        // Dashed when the colours begin again.
+        let colour = format!("{}{}", number % 6, if number < 6 { "" } else { " later" });
         let _ = write!(svg, "<polyline class=\"c{colour}\" points=\"{}\"/>", path.join(" "));
         for (x, y, value) in points {
             let title = format!("{}: {} {unit}", escaped(&line.name), short(value));
