@@ -29,6 +29,8 @@ pub struct Scene {
     agents: Vec<String>,
     pub rules: String,
     pub spirit: String,
+    /// A document that searches find, as they name it.
+    pub document: String,
     /// Of embeddings; empty where the server has none by name.
     pub model: String,
     /// Of a snapshot that was made for this.
@@ -46,6 +48,13 @@ impl Scene {
         scene.rules = current.and_then(|rules| rules["name"].as_str()).context("no rules are in force")?.to_owned();
         let first = client.json(&Request::get(format!("/api/ecs/agents/{}", scene.agents[0]))).await?;
         scene.spirit = first["spirit"].as_str().unwrap_or("fox").to_owned();
+        for query in &scene.warm_words {
+            let found = client.json(&Request::post("/api/search/hybrid", json!({ "query": query }))).await?;
+            if let Some(path) = found["results"][0]["file_path"].as_str() {
+                scene.document = path.to_owned();
+                break;
+            }
+        }
         let models = client.json(&Request::get("/v1/models")).await.unwrap_or_default();
         scene.model = models["data"][0]["id"].as_str().unwrap_or_default().to_owned();
         let snapshot = client.json(&Request::call("/api/ecs/snapshots")).await?;
@@ -63,6 +72,7 @@ impl Scene {
             agents: (0..AGENTS).map(|number| format!("suite-{number:04}")).collect(),
             rules: "traits-classic".into(),
             spirit: "fox".into(),
+            document: String::new(),
             model: String::new(),
             snapshot: 1,
         }

@@ -1,8 +1,9 @@
 //! Searches, suggestions, and what a server says about itself.
 
+use reqwest::Method;
 use serde_json::json;
 
-use super::{Ask, Case, Scene};
+use super::{Ask, Case, Kind, Scene};
 use crate::exchange::{Request, encoded};
 
 const SEARCH: &str = "/api/search/{strategy}";
@@ -29,12 +30,18 @@ pub fn cases() -> Vec<Case> {
             suggestions("suggestions/intelligent", scene, ask)
         })
         .text(),
+        Case::post("/api/search/feedback", |scene, ask| {
+            let query = scene.words(Ask { fresh: false, ..ask })?;
+            Some(Request::post("/api/search/feedback", json!({ "query": query, "file_path": scene.document })))
+        }),
+        Case::get("/api/search/usage", |_, _| Some(Request::get("/api/search/usage"))),
         Case::get("/api/search/stats", |_, _| Some(Request::get("/api/search/stats"))),
         Case::get("/api/search/health", |_, _| Some(Request::get("/api/search/health"))),
         Case::get("/api/search/performance", |_, _| Some(Request::get("/api/search/performance"))),
         Case::get("/api/search/performance/history", |_, _| Some(Request::get("/api/search/performance/history"))),
         Case::get("/api/search/database", |_, _| Some(Request::get("/api/search/database"))),
-        // These concern everything that is cached or indexed.
+        // These concern everything that is remembered, cached or indexed.
+        Case::new(Method::DELETE, "/api/search/usage", Kind::Once, |_, _| Some(Request::delete("/api/search/usage"))),
         Case::post("/api/search/cache/clear", |_, _| Some(Request::call("/api/search/cache/clear"))).once(),
         Case::post("/api/search/index", |_, _| Some(Request::post("/api/search/index", json!({})))).once(),
     ]
