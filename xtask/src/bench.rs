@@ -52,7 +52,11 @@ impl Part {
 pub(crate) fn bench(root: &Path, toolchain: Choice, options: &Options) -> Result<(), Failure> {
     toolchain::require_cpp()?;
     components::plugins(root, toolchain)?;
+    let target = target(root);
     if options.only.is_none_or(|part| part == Part::Micro) {
+        // Figures of earlier runs, perhaps of what is not measured any more, would pass for those of this one. There
+        // may be none.
+        let _ = std::fs::remove_dir_all(target.join("criterion"));
         let mut command = cargo(root);
         command.args(["bench", "--bench", "micro"]);
         if options.quick {
@@ -64,7 +68,6 @@ pub(crate) fn bench(root: &Path, toolchain: Choice, options: &Options) -> Result
     let remedy = "the compiler's message is above";
     run(cargo(root).args(["build", "--release", "--bin", "corsac"]), remedy)?;
     run(cargo(root).args(["build", "--release", "--package", "suite", "--features", "load"]), remedy)?;
-    let target = target(root);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let out = match &options.out {
         Some(out) => absolute(out)?,
