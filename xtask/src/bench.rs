@@ -89,7 +89,7 @@ pub(crate) fn bench(root: &Path, toolchain: Choice, options: &Options) -> Result
     if options.quick {
         suite.arg("--quick");
     }
-    run(&mut suite, "what was wrong is above; what was measured before it is lost")
+    run(&mut suite, "what was wrong is above; the report has what was measured before")
 }
 
 /// Paths are the caller's, not the root's.
