@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask serve`, `test`, `lint`, `plugins`, `fixtures`, `services`, `new`.
+//! The project's own commands: `cargo xtask serve`, `test`, `bench`, `lint`, `plugins`, `fixtures`, `services`, `new`.
 //!
 //! Sets up what a fresh machine lacks, then hands over to cargo. Knows nothing of the host's code.
 
+mod bench;
 mod components;
 mod process;
 mod scaffold;
@@ -53,6 +54,8 @@ enum Command {
         #[arg(last = true)]
         extra: Vec<OsString>,
     },
+    /// Build everything in release mode, measure layers, endpoints and users, and write a report.
+    Bench(bench::Options),
     /// Check formatting, then clippy with warnings denied.
     Lint,
     /// Start a plugin of your own in a folder of its own.
@@ -89,6 +92,7 @@ fn dispatch(arguments: Arguments, root: &Path) -> Result<(), Failure> {
         Command::Services => services::require(root),
         Command::Serve { path, extra } => serve(root, toolchain, path, extra),
         Command::Test { extra } => test(root, toolchain, extra),
+        Command::Bench(options) => bench::bench(root, toolchain, &options),
         Command::Lint => lint(root),
         Command::New { kind, name, within } => scaffold::create(root, kind, &name, &within),
     }

@@ -26,7 +26,7 @@ const FIELDS: &[&str] = &["input", "model", "encoding_format", "dimensions", "us
 pub struct OpenAiEmbeddingsBody {
     /// A text, or at most 256 of them, each of at most 256 KiB. Lists of token numbers are not taken: they mean nothing
     /// without their tokenizer.
-    #[schema(required = true, nullable = false, value_type = Object)]
+    #[schema(required = true, nullable = false, value_type = Value)]
     pub input: Value,
     /// One of `GET /v1/models`.
     #[schema(required = true, nullable = false)]

@@ -66,7 +66,7 @@ pub struct RagQueryBody {
     pub neighbours: Option<i64>,
     /// `false`: passages alone. `"auto"`: an answer in words if there is a model; if it fails, the answer says so.
     /// `true`: as `"auto"`, but a model that fails is a failure of the request.
-    #[schema(value_type = Option<Object>, default = "auto")]
+    #[schema(value_type = Value, default = "auto")]
     pub answer: Option<Value>,
     /// Name of a loaded strategy, with or without `strategy-`.
     pub strategy: Option<String>,

@@ -88,7 +88,7 @@ pub struct SearchBody {
     /// Handed to the strategy as it is.
     pub search_type: Option<String>,
     /// Whatever else the strategy and the ranker know, such as `rrf_k`: text, numbers or booleans.
-    #[schema(value_type = Option<BTreeMap<String, Object>>, example = json!({"rrf_k": 60}))]
+    #[schema(value_type = Option<BTreeMap<String, Value>>, example = json!({"rrf_k": 60}))]
     pub parameters: Option<BTreeMap<String, Value>>,
     /// Accepted for clients of the earlier API, without effect; so are the fields after it. Boxed, so that
     /// what nobody uses costs every request only a pointer.
