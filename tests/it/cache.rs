@@ -84,6 +84,7 @@ async fn answers_outlive_the_process_in_redis_and_are_cleared_there() {
 
     let server = Process::serve(data.path(), &[&arguments[..], &["--no-index"]].concat()).await;
     server.started().await;
+    server.knows_redis().await;
     assert_eq!(status(&server, &request).await, "corsac; hit; detail=redis");
     assert_eq!(status(&server, &request).await, "corsac; hit");
     let cleared = server.post("/api/search/cache/clear?namespace=hybrid", json!({})).await.json();

@@ -229,6 +229,8 @@ async fn what_one_host_has_computed_another_finds_in_the_shared_cache() {
     let posted = other.post("/api/documents", json!([{"path": "a.md", "content": "turmeric root"}])).await;
     assert_eq!(posted.json()["stored"], 1, "{}", posted.text());
     agreed(&[&one, &other]).await;
+    one.knows_redis().await;
+    other.knows_redis().await;
     let request = json!({"query": "turmeric"});
     let computed = one.search("hybrid", request.clone()).await;
     assert_eq!(places(&computed.json()), ["a.md:1"]);

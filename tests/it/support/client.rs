@@ -72,6 +72,15 @@ impl Client {
         self.post(&format!("/api/search/{strategy}"), request).await
     }
 
+    /// Waits until the server has found its Redis: until then every look there is a miss.
+    pub async fn knows_redis(&self) {
+        let is_up = async || {
+            let health = self.get("/api/search/health").await.json();
+            (health["parts"]["redis"]["state"] == "up").then_some(())
+        };
+        wait_for("Redis", is_up).await;
+    }
+
     /// A search that must be answered.
     pub async fn found(&self, strategy: &str, request: Value) -> Value {
         let reply = self.search(strategy, request.clone()).await;
