@@ -126,7 +126,10 @@ mod tests {
     use super::fake::Answers;
     use super::*;
 
-    fn inner(answers: &[&[&str]], life: Duration) -> (Inner, Arc<Mutex<(u32, Vec<Vec<IpAddr>>)>>) {
+    /// How often a name was looked up, and the answers that are left.
+    type Asked = Arc<Mutex<(u32, Vec<Vec<IpAddr>>)>>;
+
+    fn inner(answers: &[&[&str]], life: Duration) -> (Inner, Asked) {
         let answers = Answers::new(answers);
         let asked = answers.0.clone();
         (Inner { lookup: Box::new(answers), policy: Arc::default(), life, known: Mutex::default() }, asked)

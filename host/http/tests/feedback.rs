@@ -14,7 +14,10 @@ impl Usage for FakeUsage {
         let result = match path {
             "gone" => Err(BackendError::Invalid { field: "file_path".into(), message: "is not indexed".into() }),
             _ if self.off.load(Ordering::SeqCst) => Ok(None),
-            _ => Ok(Some(self.chosen.lock().push((query.to_owned(), path.to_owned())))),
+            _ => {
+                self.chosen.lock().push((query.to_owned(), path.to_owned()));
+                Ok(Some(()))
+            }
         };
         async move { result }.boxed()
     }

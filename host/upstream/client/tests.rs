@@ -252,7 +252,7 @@ async fn an_answer_ends_at_its_limit_whole_and_in_pieces() {
 /// The server never answers, so only the client can end the call.
 #[tokio::test]
 async fn a_call_ends_in_time_and_counts_as_failed() {
-    let router = Router::new().fallback(any(|| std::future::pending::<()>()));
+    let router = Router::new().fallback(any(std::future::pending::<()>));
     let address = serve(router).await.to_string();
     let client = client(&[&address]);
     let call = Call { timeout: Some(Duration::from_millis(50)), ..call(Method::GET, &format!("http://{address}/")) };
