@@ -25,7 +25,10 @@ fn sources() -> (Tree, BTreeMap<String, String>) {
                 continue;
             }
             let name = path.strip_prefix(&host).unwrap().to_str().unwrap().to_owned();
-            files.insert(name, std::fs::read_to_string(path).unwrap());
+            // A picture is no text.
+            if let Ok(content) = String::from_utf8(std::fs::read(path).unwrap()) {
+                files.insert(name, content);
+            }
         }
     }
     files.iter().for_each(|(name, content)| tree.write(name, content));
