@@ -39,7 +39,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument, debug_span, field};
 
-use crate::cache::{Cache, Computed, Entry, Recent};
+use crate::cache::{Cache, Computed, Digest, Entry, Recent};
 use crate::index::Searched;
 use crate::query::RetrievalError;
 use crate::runtime::features::AFFINITY;
@@ -181,23 +181,19 @@ impl Service {
     pub async fn search(&self, request: SearchRequest) -> Result<Answer, SearchError> {
         let began = Instant::now();
         let inner = &*self.inner;
-        let plan = inner.plan(request)?;
-        let question = plan.request.digest();
-        if let Some(frequent) = &inner.frequent
-            && plan.is_pure()
-        {
-            frequent.count(&plan, &question, began);
-        }
-        let key = plan.key(&inner.collection, &question);
+        let (plan, key) = inner.asked(request, began)?;
         let span = debug_span!("cache", namespace = plan.namespace(), hit = field::Empty);
         let found = inner.cache.get(plan.namespace(), key).instrument(span.clone()).await;
         span.record("hit", found.is_some());
         drop(span);
-        let (log, text) = (&inner.learning.log, plan.first_page().then(|| plan.request.query.text.clone()));
+        let log = &inner.learning.log;
         if let Some(entry) = found {
-            text.inspect(|text| log.again(text));
+            if plan.first_page() {
+                log.again(&plan.request.query.text);
+            }
             return Ok(Answer::from_cache(entry, CacheStatus::Hit, began));
         }
+        let text = plan.first_page().then(|| plan.request.query.text.clone());
         let strategy = plan.strategy.clone();
         // Shared, because the computation may outlive this call: a stale answer is given before it.
         let timings = Arc::new(Mutex::new(Vec::new()));
@@ -221,6 +217,19 @@ impl Inner {
         let computed = tokio::time::timeout(self.limits.timeout, self.compute(&plan, Stages::new(&mut stages))).await;
         *timings.lock() = stages;
         computed.unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)))
+    }
+
+    /// What a client's search is made of, and where its answer is kept; counted among what is asked often.
+    fn asked(&self, request: SearchRequest, began: Instant) -> Result<(Plan, Digest), SearchError> {
+        let plan = self.plan(request)?;
+        let question = plan.request.digest();
+        if let Some(frequent) = &self.frequent
+            && plan.is_pure()
+        {
+            frequent.count(&plan, &question, began);
+        }
+        let key = plan.key(&self.collection, &question);
+        Ok((plan, key))
     }
 
     /// Takes the one look at registry and index that the whole query lives with.

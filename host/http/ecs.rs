@@ -34,11 +34,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::routing::{MethodRouter, delete, get, post};
 use utoipa::IntoResponses;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder};
+use utoipa::openapi::{RefOr, Response as ApiResponse};
 
 use crate::ecs::World;
 use crate::ecs::world::{Page, PageOf};
 use crate::http::Shared;
+use crate::http::openapi::problems;
 use crate::http::problem::{Code, Problem};
 
 /// Sequences of events and numbers of snapshots: stores count with 63 bits.
@@ -148,12 +149,7 @@ enum OfTheRules {}
 
 impl IntoResponses for OfTheRules {
     fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
-        let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response = |status: &str, description: &str| {
-            let response = ResponseBuilder::new().description(description).content("application/json", problem());
-            (status.to_owned(), response.build().into())
-        };
-        [response("502", "the rules failed"), response("504", "the rules took too long")].into()
+        problems([("502", "the rules failed"), ("504", "the rules took too long")])
     }
 }
 

@@ -14,12 +14,12 @@ use utoipa::ToSchema;
 
 use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
-use crate::http::search::Asked;
 use crate::http::search::request::{SearchBody, to_request_with};
+use crate::http::search::{Asked, OfSearches};
 use crate::http::{Shared, body, fields};
 use crate::query::{Analysis, Query};
 use crate::service::analysis::{QueryEntity, QueryFilters};
-use crate::service::answer::SearchResponse;
+use crate::service::answer::{SearchResponse, SearchResult};
 use crate::service::{LEAST_CONFIDENCE, SearchRequest, Understand};
 
 /// The strategy that understands.
@@ -123,11 +123,9 @@ impl UnderstoodQuery {
     tag = "search",
     request_body = SearchBody,
     responses(
-        (status = 200, body = SearchResponse, description = "the results, possibly none, and `analysis`"),
-        (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
-        (status = 502, body = ProblemDocument, description = "a plugin failed"),
-        (status = 503, body = ProblemDocument, description = "too many searches at once; see `retry-after`"),
-        (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
+        (status = 200, description = "the results, possibly none, and `analysis`",
+         content((SearchResponse = "application/json"), (String = "text/event-stream"), (SearchResult = "application/x-ndjson"))),
+        OfSearches,
     )
 )]
 pub(super) async fn natural_language(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -144,11 +142,9 @@ pub(super) async fn natural_language(State(shared): State<Arc<Shared>>, request:
     tag = "search",
     request_body = SearchBody,
     responses(
-        (status = 200, body = SearchResponse, description = "the results, possibly none, and `analysis`"),
-        (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
-        (status = 502, body = ProblemDocument, description = "a plugin failed"),
-        (status = 503, body = ProblemDocument, description = "too many searches at once; see `retry-after`"),
-        (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
+        (status = 200, description = "the results, possibly none, and `analysis`",
+         content((SearchResponse = "application/json"), (String = "text/event-stream"), (SearchResult = "application/x-ndjson"))),
+        OfSearches,
     )
 )]
 pub(super) async fn intelligent(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -164,11 +160,9 @@ pub(super) async fn intelligent(State(shared): State<Arc<Shared>>, request: Requ
     tag = "search",
     request_body = SearchBody,
     responses(
-        (status = 200, body = SearchResponse, description = "the results, possibly none, and `analysis`"),
-        (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
-        (status = 502, body = ProblemDocument, description = "a plugin failed"),
-        (status = 503, body = ProblemDocument, description = "too many searches at once; see `retry-after`"),
-        (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
+        (status = 200, description = "the results, possibly none, and `analysis`",
+         content((SearchResponse = "application/json"), (String = "text/event-stream"), (SearchResult = "application/x-ndjson"))),
+        OfSearches,
     )
 )]
 pub(super) async fn contextual(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {

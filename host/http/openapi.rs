@@ -1,6 +1,7 @@
 //! The description of the API that clients can read. Made from the handlers' own annotations; a test
 //! holds it against the routes.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
@@ -8,7 +9,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
@@ -217,6 +218,16 @@ impl Modify for Problems {
             }
         }
     }
+}
+
+/// Problems that several routes may answer with, by status.
+pub(super) fn problems<const COUNT: usize>(list: [(&str, &str); COUNT]) -> BTreeMap<String, RefOr<ApiResponse>> {
+    let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = |(status, description): (&str, &str)| {
+        let response = ResponseBuilder::new().description(description).content(JSON, problem());
+        (status.to_owned(), response.build().into())
+    };
+    list.map(response).into()
 }
 
 /// What every answer about the world may be instead.

@@ -14,6 +14,7 @@ pub(super) mod persona;
 /// The body of a search and its rules.
 pub(super) mod request;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
+use utoipa::IntoResponses;
+use utoipa::openapi::{RefOr, Response as ApiResponse};
 
 use self::accept::Form;
 use self::request::{SearchBody, to_export, to_request};
 use crate::http::edge::RequestId;
+use crate::http::openapi::problems;
 use crate::http::problem::{Problem, ProblemDocument, code_of};
 use crate::http::{Name, Shared, body};
 use crate::service::answer::{SearchResponse, SearchResult};
@@ -62,13 +66,9 @@ use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
          )),
         (status = 400, body = ProblemDocument, description = "not JSON, or not UTF-8"),
         (status = 404, body = ProblemDocument, description = "no such strategy; the detail lists the loaded ones"),
-        (status = 406, body = ProblemDocument, description = "`accept` names none of the three forms"),
         (status = 413, body = ProblemDocument, description = "a body of more than 1 MiB"),
         (status = 415, body = ProblemDocument, description = "not `application/json`"),
-        (status = 422, body = ProblemDocument, description = "every field that is not valid, at once"),
-        (status = 502, body = ProblemDocument, description = "a plugin failed"),
-        (status = 503, body = ProblemDocument, description = "too many searches at once, or the world of `agent` is away; see `retry-after`"),
-        (status = 504, body = ProblemDocument, description = "the search or a plugin took too long"),
+        OfSearches,
     )
 )]
 pub(super) async fn search(
@@ -83,6 +83,21 @@ pub(super) async fn search(
         Form::Lines => to_export(&strategy, &body)?,
     };
     asked.answer(request, agent).await
+}
+
+/// For the API's description: what any search may be answered with instead of results.
+pub(super) enum OfSearches {}
+
+impl IntoResponses for OfSearches {
+    fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
+        problems([
+            ("406", "`accept` names none of the three forms"),
+            ("422", "every field that is not valid, at once"),
+            ("502", "a plugin failed"),
+            ("503", "too many searches at once, or the world of `agent` is away; see `retry-after`"),
+            ("504", "the search or a plugin took too long"),
+        ])
+    }
 }
 
 /// What is known of a search before its body is read.

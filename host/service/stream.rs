@@ -107,14 +107,7 @@ impl Service {
     pub async fn follow(&self, request: SearchRequest) -> Result<BoxStream<'static, SearchEvent>, SearchError> {
         let began = Instant::now();
         let inner = self.inner.clone();
-        let plan = inner.plan(request)?;
-        let question = plan.request.digest();
-        if let Some(frequent) = &inner.frequent
-            && plan.is_pure()
-        {
-            frequent.count(&plan, &question, began);
-        }
-        let key = plan.key(&inner.collection, &question);
+        let (plan, key) = inner.asked(request, began)?;
         if let Some(answer) = inner.kept(&plan, key, began).await {
             let (log, text) = (&inner.learning.log, &plan.request.query.text);
             match answer.cache {

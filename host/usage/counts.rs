@@ -31,12 +31,14 @@ impl Counts {
             true => self.asked.entry(question).or_default(),
             false => self.chosen.entry(question).or_default().entry(path).or_default(),
         };
-        match days.iter_mut().find(|(known, _)| *known == day) {
-            Some((_, counted)) => *counted += count,
-            None => {
-                days.push((day, count));
-                days.sort_unstable_by(|left, right| right.cmp(left));
-            }
+        count_on(days, day, count);
+    }
+
+    /// As `add`, of a question once; one that is known is not copied.
+    pub(super) fn asked(&mut self, question: &str, day: i64) {
+        match self.asked.get_mut(question) {
+            Some(days) => count_on(days, day, 1),
+            None => _ = self.asked.insert(question.to_owned(), vec![(day, 1)]),
         }
     }
 
@@ -83,6 +85,16 @@ impl Counts {
         let mut hasher = DefaultHasher::new();
         (today, half_life.to_bits(), sorted).hash(&mut hasher);
         Affinity { of, fingerprint: hasher.finish().max(1) }
+    }
+}
+
+fn count_on(days: &mut Days, day: i64, count: i64) {
+    match days.iter_mut().find(|(known, _)| *known == day) {
+        Some((_, counted)) => *counted += count,
+        None => {
+            days.push((day, count));
+            days.sort_unstable_by(|left, right| right.cmp(left));
+        }
     }
 }
 

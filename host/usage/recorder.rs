@@ -1,6 +1,7 @@
 //! Counts what is asked in memory and writes it every few seconds; what is chosen is durable before it counts.
 //! Questions of the many are counted by their text, choices by the terms of their question.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -140,7 +141,7 @@ impl Recorder {
         let _alone = self.settling.write().await;
         match &of {
             None => self.waiting.lock().clear(),
-            Some((text, _)) => _ = self.waiting.lock().remove(&collapsed(text)),
+            Some((text, _)) => _ = self.waiting.lock().remove(&*collapsed(text)),
         }
         let mut gone = 0;
         for which in forgetting(of) {
@@ -151,6 +152,31 @@ impl Recorder {
         Ok(gone)
     }
 
+    /// On the way of every cached answer: a question that is known costs no allocation. `known`: no other counts.
+    fn count(&self, text: &str, known: bool) {
+        if text.is_empty() || text.len() > LONGEST || text.contains('\0') {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        // Both or none are seen by whoever reads anew.
+        let mut counts = self.counts.write();
+        let is_known = counts.knows(text);
+        if known && !is_known {
+            return;
+        }
+        let is_full = waiting.len() >= MOST_WAITING;
+        match waiting.get_mut(text) {
+            Some(count) => *count += 1,
+            None if is_full => return,
+            None => _ = waiting.insert(text.to_owned(), 1),
+        }
+        if is_known || counts.len() < self.policy.rows as usize {
+            counts.asked(text, today());
+        }
+        drop((counts, waiting));
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Questions that are remembered in memory.
     pub fn questions(&self) -> usize {
         self.counts.read().len()
@@ -159,29 +185,13 @@ impl Recorder {
 
 impl QueryLog for Recorder {
     fn asked(&self, text: &str, hits: u32) {
-        let text = collapsed(text);
-        if hits == 0 || text.is_empty() || text.len() > LONGEST || text.contains('\0') {
-            return;
+        if hits > 0 {
+            self.count(&collapsed(text), false);
         }
-        {
-            let mut waiting = self.waiting.lock();
-            if waiting.len() >= MOST_WAITING && !waiting.contains_key(&text) {
-                return;
-            }
-            *waiting.entry(text.clone()).or_default() += 1;
-            // Both or none are seen by whoever reads anew.
-            let mut counts = self.counts.write();
-            if counts.len() < self.policy.rows as usize || counts.knows(&text) {
-                counts.add(UsageRow { question: text, path: String::new(), day: today(), count: 1 });
-            }
-        }
-        self.version.fetch_add(1, Ordering::Relaxed);
     }
 
     fn again(&self, text: &str) {
-        if self.counts.read().knows(&collapsed(text)) {
-            self.asked(text, 1);
-        }
+        self.count(&collapsed(text), true);
     }
 
     fn frequent(&self, limit: usize) -> Vec<(String, f32)> {
@@ -206,13 +216,18 @@ impl Choices for Recorder {
 /// What is to go from a store where a question, as it was typed and by its terms, is forgotten, or everything.
 pub fn forgetting(of: Option<(&str, Vec<String>)>) -> Vec<ForgetUsage> {
     let Some((text, terms)) = of else { return vec![ForgetUsage::default()] };
-    let asked = ForgetUsage { question: Some(collapsed(text)), path: Some(String::new()), before: None };
+    let asked = ForgetUsage { question: Some(collapsed(text).into_owned()), path: Some(String::new()), before: None };
     vec![asked, ForgetUsage { question: Some(question(terms)), ..ForgetUsage::default() }]
 }
 
 /// One space between words, none around them.
-fn collapsed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+fn collapsed(text: &str) -> Cow<'_, str> {
+    let other_space = |letter: char| letter != ' ' && letter.is_whitespace();
+    let is_collapsed = text.trim() == text && !text.contains("  ") && !text.contains(other_space);
+    match is_collapsed {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+    }
 }
 
 /// What two questions with the same words have in common.

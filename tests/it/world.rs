@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use services::Postgres;
 
 use crate::support::client::{Client, results, wait_for};
 use crate::support::server::{Local, Process, data_folder, plugins};
@@ -190,8 +191,8 @@ async fn create_until_the_end(client: Client, number: Arc<AtomicUsize>, acknowle
     }
 }
 
-async fn serve(data: &Path) -> Process {
-    let server = Process::serve(data, &[]).await;
+async fn serve(data: &Path, environment: &[(&str, &str)]) -> Process {
+    let server = Process::serve_with(data, &[], environment).await;
     wait_for("the world", async || {
         let status = server.get("/api/ecs/status").await.json()["status"].clone();
         (status == "running" || status == "paused").then_some(())
@@ -202,8 +203,18 @@ async fn serve(data: &Path) -> Process {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_a_killed_host_and_history_makes_the_same_world() {
+    survives_a_kill(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_world_in_postgres_survives_a_killed_host_as_well() {
+    let postgres = Postgres::start();
+    survives_a_kill(&[("DATABASE_URL", &postgres.database())]).await;
+}
+
+async fn survives_a_kill(environment: &[(&str, &str)]) {
     let data = data_folder();
-    let server = serve(data.path()).await;
+    let server = serve(data.path(), environment).await;
     let (number, acknowledged) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<String>>>::default());
     let client = || Client::new(server.url(""));
     let creators: Vec<_> =
@@ -218,7 +229,7 @@ async fn what_was_acknowledged_survives_a_killed_host_and_history_makes_the_same
         creator.await.unwrap();
     }
 
-    let server = serve(data.path()).await;
+    let server = serve(data.path(), environment).await;
     let there = server.get("/api/ecs/agents?limit=1000").await.json();
     let there: BTreeSet<&str> =
         there["agents"].as_array().unwrap().iter().map(|agent| agent["agent_id"].as_str().unwrap()).collect();
