@@ -65,13 +65,15 @@ include!(concat!(env!("OUT_DIR"), "/standard_plugins.rs"));
 pub enum AppError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("cannot use the data folder {folder}: {reason}")]
+    #[error("cannot use the data folder {folder}: {reason}; name one that can be written with --data")]
     DataFolder { folder: PathBuf, reason: String },
+    #[error("cannot use the plugin folder {folder}: {reason}; name another with --plugins, or make it")]
+    PluginFolder { folder: PathBuf, reason: String },
     #[error("another corsac uses the data folder {0}; stop it, or choose another with --data")]
     InUse(PathBuf),
-    #[error("cannot serve on {address}: {reason}")]
+    #[error("cannot serve on {address}: {reason}; choose another address with --listen")]
     Listen { address: std::net::SocketAddr, reason: String },
-    #[error("the folder {0} cannot be indexed: it is not there or no folder")]
+    #[error("the folder {0} cannot be indexed: it is not there or no folder; name another")]
     NoTree(PathBuf),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,7 +103,7 @@ pub enum AppError {
     HalfCopied,
     #[error("the copy failed: {0}")]
     Copy(#[from] CopyError),
-    #[error("serving failed: {0}")]
+    #[error("serving failed: {0}; start the server again")]
     Serve(std::io::Error),
 }
 
@@ -344,7 +346,8 @@ async fn start_runtime(
     outgoing: Arc<dyn Outgoing>,
 ) -> Result<Arc<Runtime>, AppError> {
     for folder in &settings.server.plugin_folders {
-        let failed = |error: std::io::Error| AppError::DataFolder { folder: folder.clone(), reason: error.to_string() };
+        let failed =
+            |error: std::io::Error| AppError::PluginFolder { folder: folder.clone(), reason: error.to_string() };
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     let settings_of = settings.clone();

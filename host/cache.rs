@@ -237,6 +237,17 @@ impl Cache {
         Some(stored.entry)
     }
 
+    /// As `get`, and if it is not in process, from the tier that hosts share; counts a hit there as one.
+    pub async fn find(&self, namespace: &str, digest: Digest) -> Option<(Entry, Source)> {
+        if let Some(entry) = self.get(namespace, digest).await {
+            return Some((entry, Source::Hit));
+        }
+        let namespace = self.inner.namespace(namespace);
+        let entry = self.inner.take(&namespace, &[digest]).await.pop()?;
+        count(&namespace.shared);
+        Some((entry, Source::Shared))
+    }
+
     /// Whether a namespace was given a life time of its own.
     pub fn has_lifetime(&self, namespace: &str) -> bool {
         self.inner.lifetimes.named.contains_key(namespace)

@@ -59,7 +59,7 @@ pub enum ConfigError {
     #[error("cannot understand the configuration {path}: {reason}")]
     Parse { path: PathBuf, reason: String },
     #[error("{name} is {value}, but must be from {least} to {most}")]
-    Value { name: &'static str, value: u64, least: u64, most: u64 },
+    Value { name: String, value: u64, least: u64, most: u64 },
     #[error("{name} is {value}, but must be from {least} to {most}")]
     Number { name: &'static str, value: f32, least: f32, most: f32 },
     #[error("index.retrieval is postgres, but there is no database: set DATABASE_URL or database.url")]
@@ -85,7 +85,7 @@ pub enum ConfigError {
     OtlpEndpoint,
     #[error("telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is {0}, but must be from 0 to 1")]
     SampleRatio(f64),
-    #[error("{section}.url or its neighbours: the service {reason}")]
+    #[error("{section}.{} {reason}", reason.key())]
     Endpoint { section: &'static str, reason: BadEndpoint },
     #[error(
         "plugins.{plugin} is granted {host} in `http`, which is not in upstream.allowed_hosts: add it there if plugins may call it"

@@ -53,7 +53,7 @@ pub enum EvalError {
     Read { file: String, reason: String },
     #[error("{file}, line {line}: {reason}")]
     Format { file: String, line: usize, reason: String },
-    #[error("the collection has no judged query")]
+    #[error("the collection has no judged query: qrels/test.tsv must grade a document above 0 for one of its queries")]
     Empty,
     #[error(transparent)]
     Index(#[from] IndexError),

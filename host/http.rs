@@ -146,6 +146,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/keys/{id}", delete(keys::revoke)),
         ("/metrics", get(status::metrics::metrics)),
         ("/openapi.json", get(openapi::document)),
+        ("/problems", get(problem::list::problems)),
         ("/healthz", get(status::health::alive)),
         ("/readyz", get(status::health::ready)),
     ];

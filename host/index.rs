@@ -163,8 +163,10 @@ pub struct IndexStats {
 
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    #[error("cannot open the index in {folder}: {reason}")]
+    #[error("cannot open the index in {folder}: {reason}; unless it may not be written, delete it: it is built again")]
     Open { folder: String, reason: String },
+    #[error("another process has the index in {0} open: stop it, or use another data folder")]
+    InUse(String),
     #[error("cannot write the index: {0}")]
     Write(String),
     #[error("cannot read the index: {0}")]
@@ -216,7 +218,7 @@ impl Index {
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let lock = File::create(folder.join("lock")).map_err(|error| failed(error.to_string()))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => failed("another process has it open; stop that or use another folder".into()),
+            TryLockError::WouldBlock => IndexError::InUse(folder.display().to_string()),
             TryLockError::Error(error) => failed(error.to_string()),
         })?;
         let embedder = BuiltIn::shared()?;

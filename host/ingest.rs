@@ -18,6 +18,8 @@ mod hosts;
 mod post;
 /// From a file to its text.
 mod read;
+/// Posted documents derived anew.
+mod renewal;
 /// What follows the change feed.
 mod sink;
 /// Tasks: who runs, who waits, who watches.
@@ -26,6 +28,8 @@ mod tasks;
 mod walk;
 /// Folders that are kept up to date while they change.
 mod watcher;
+/// What a task is to do.
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +48,7 @@ use crate::store::{DocumentStore, StoreError, Task};
 use follow::Follower;
 use tasks::{Entry, TaskBoard};
 use watcher::Watched;
+use work::Work;
 
 /// How long a post waits for its documents to become searchable before it answers without.
 const VISIBILITY_WAIT: Duration = Duration::from_secs(10);
@@ -86,7 +91,9 @@ impl Default for IngestConfig {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum IngestError {
     /// Outside of every allowed root, or not there: the caller shall not learn which.
-    #[error("`{path}` is not a folder below one of the folders that this server may index")]
+    #[error(
+        "`{path}` is not a folder below one of the folders that this server may index; the operator adds such with --allow-root"
+    )]
     NotAllowed { path: String },
     #[error("`{path}` is not a folder; name the folder that it is in")]
     NotAFolder { path: String },
@@ -98,7 +105,7 @@ pub enum IngestError {
     #[error("cannot read the folder {folder}: {reason}")]
     UnreadableFolder { folder: String, reason: String },
     #[error(
-        "cannot watch {folder} for changes: {reason}; index it without `watch`, or raise fs.inotify.max_user_watches"
+        "cannot watch {folder} for changes: {reason}; where it is Linux's limit, raise fs.inotify.max_user_watches"
     )]
     Watch { folder: String, reason: String },
     #[error(transparent)]
@@ -228,7 +235,19 @@ impl Ingest {
             // Before the walk, so that no change falls between the two.
             watcher::watch(self, &plan).await?;
         }
-        let (entry, fresh) = self.tasks.enter(plan).await?;
+        self.start_task(Work::Folder(plan)).await
+    }
+
+    /// Starts to derive all posted documents anew; a task like those of folders, also in how it is joined.
+    pub async fn start_renewal(&self) -> Result<Task, IngestError> {
+        if self.stop.is_cancelled() {
+            return Err(IngestError::ShuttingDown);
+        }
+        self.start_task(Work::Renewal).await
+    }
+
+    async fn start_task(&self, work: Work) -> Result<Task, IngestError> {
+        let (entry, fresh) = self.tasks.enter(work).await?;
         let task = entry.current();
         if fresh {
             self.spawn_task(entry);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use corsac::app::{App, copy_store, keys, standard_plugins};
+use corsac::app::{App, AppError, copy_store, keys, standard_plugins};
 use corsac::config::{Command, CommandLine, PluginCommand, ServeArguments, Settings, StoreCommand, StoreLocation};
 use corsac::index::BetterModel;
 use corsac::ingest::IndexRequest;
@@ -74,7 +74,8 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 async fn serve_until_stopped(arguments: &ServeArguments, settings: &Settings) -> anyhow::Result<()> {
     let listen = settings.server.listen;
     // Before the long work, so that a port that is taken is known at once.
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve on {listen}"))?;
+    let taken = |error: std::io::Error| AppError::Listen { address: listen, reason: error.to_string() };
+    let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr()?;
     let tree = arguments.path.as_deref();
     let app = App::start(settings, tree).await?;

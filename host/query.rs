@@ -41,6 +41,9 @@ pub struct Scope {
     pub directories: Vec<String>,
 }
 
+/// Parameters that say where a client is while it asks: within which file, function, class.
+pub const CONTEXT_PARAMETERS: [&str; 3] = ["context_file", "context_function", "context_class"];
+
 /// One validated search request, as strategies and rankers see it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Query {
@@ -71,6 +74,12 @@ impl Query {
             weights: vec![],
             parameters: vec![],
         }
+    }
+
+    /// What the client's context names.
+    pub fn context(&self) -> impl Iterator<Item = &str> {
+        let given = self.parameters.iter().filter(|(name, _)| CONTEXT_PARAMETERS.contains(&name.as_str()));
+        given.map(|(_, value)| value.trim())
     }
 }
 

@@ -309,7 +309,7 @@ impl Inner {
         let within = self.limits.timeout.mul_f32(PROBE_SHARE);
         // Of the whole, the wait for a turn included: else one that came late would have no time left for the rest.
         let deadline = stages.began + within;
-        let probes = ProbeRunner::new(plan.snapshot.clone(), &plan.request.query.scope, deadline);
+        let probes = ProbeRunner::new(plan.snapshot.clone(), &plan.request.query, deadline);
         let probes = Arc::new(probes.watched(stages.watcher()));
         stages.begin("strategy");
         let span =

@@ -82,6 +82,11 @@ pub trait DocumentStore: Send + Sync {
     /// Returns how many were removed.
     async fn remove(&self, root: u64, paths: &[String]) -> Result<u64, StoreError>;
 
+    /// Gives live documents of a root new versions as they are, in one transaction, so that followers derive everything
+    /// from them anew: those whose last change is after `after` and not after `until`, the earliest first, at most
+    /// `limit`. None when there are none left.
+    async fn renew(&self, root: u64, after: u64, until: u64, limit: u32) -> Result<Option<Renewed>, StoreError>;
+
     /// The change feed: changes after a sequence, in sequence order, at most `limit`, and fewer when
     /// their text would exceed `PAGE_BYTES`. Empty only at the end of the feed.
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<StoredChange>, StoreError>;
@@ -176,6 +181,16 @@ pub enum Upserted {
     Written { document: u64, sequence: u64 },
     /// The same content and metadata are already there.
     Unchanged,
+}
+
+/// Documents that got new versions as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    pub documents: u64,
+    /// Sequence of the last of them before: where to go on.
+    pub up_to: u64,
+    /// Sequence of the last of them now.
+    pub sequence: u64,
 }
 
 /// One entry of the change feed.
@@ -280,7 +295,7 @@ pub enum StoreError {
     Corrupt(String),
     #[error("the text of `{path}` is damaged: {reason}; index its folder again, or post the document again")]
     DamagedDocument { path: String, reason: String },
-    #[error("`{path}` has {size} bytes, more than the limit of {limit}; split it or raise the limit")]
+    #[error("`{path}` has {size} bytes, more than the limit of {limit}; split it or raise index.max_file_bytes")]
     TooLarge { path: String, size: u64, limit: u64 },
     #[error("the path `{0}` has a NUL character; name the document otherwise")]
     UnusablePath(String),

@@ -107,7 +107,7 @@ impl Backend for App {
             let tree = self.tree.as_ref().map(|tree| tree.to_string_lossy().into_owned());
             let path = request.project_root.or(tree).ok_or_else(|| BackendError::Invalid {
                 field: "project_root".into(),
-                message: "is missing, and this server was started without a folder of its own".into(),
+                message: "is missing, and this server has no folder of its own: name one that it may index".into(),
             })?;
             let (file_types, directories) = (request.file_types, request.directories);
             let force = request.force_reindex;
@@ -337,6 +337,7 @@ pub(super) fn task_status(task: store::Task) -> TaskStatus {
         id: task.id,
         kind: match task.kind {
             store::TaskKind::IndexFolder => "index".into(),
+            store::TaskKind::RenewDocuments => "renew".into(),
         },
         state: match task.state {
             store::TaskState::Queued => TaskState::Queued,

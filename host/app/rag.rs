@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::App;
 use super::backend::{backend_error, task_status};
@@ -27,6 +28,8 @@ pub struct Models {
     generator: Option<Arc<dyn Generator>>,
     /// Embeds elsewhere.
     embeddings: Option<Arc<dyn Embeddings>>,
+    /// Texts that are embedded here at once, as many as there are processors: searches need the same threads.
+    turns: Arc<Semaphore>,
 }
 
 impl Models {
@@ -35,7 +38,9 @@ impl Models {
         generator: Option<Arc<dyn Generator>>,
         embeddings: Option<Arc<dyn Embeddings>>,
     ) -> Result<Self, IndexError> {
-        Ok(Self { settings, embedder: TextEmbedder::built_in()?, better: OnceLock::new(), generator, embeddings })
+        let turns = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+        let (embedder, better) = (TextEmbedder::built_in()?, OnceLock::new());
+        Ok(Self { settings, embedder, better, generator, embeddings, turns })
     }
 }
 
@@ -91,8 +96,7 @@ impl Rag for App {
                 let elsewhere = elsewhere.ok_or_else(gone)?;
                 return Ok(elsewhere.embed(texts).await?);
             };
-            let embedding = tokio::task::spawn_blocking(move || here.embed(&texts));
-            embedding.await.map_err(|error| EmbedError::Internal(error.to_string()))
+            in_turns(&self.models.turns, here, texts).await
         }
         .boxed()
     }
@@ -119,6 +123,7 @@ impl Rag for App {
                     Err(error) => return Err(backend_error(error)),
                 }
             }
+            rebuild.tasks.push(task_status(self.ingest.start_renewal().await.map_err(backend_error)?));
             Ok(rebuild)
         }
         .boxed()
@@ -139,5 +144,47 @@ impl Rag for App {
             embedding_dimension: active.dimension() as u32,
             answer_model: self.models.generator.as_ref().map(|generator| generator.model().to_owned()),
         }
+    }
+}
+
+/// One vector a text, in their order. A turn for each text: many requests take no more threads than there are turns,
+/// and one whose client is gone ends with the text at hand.
+async fn in_turns(
+    turns: &Arc<Semaphore>,
+    embedder: TextEmbedder,
+    texts: Vec<String>,
+) -> Result<Vec<Vec<f32>>, EmbedError> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    for text in texts {
+        let turn = turns.clone().acquire_owned().await.map_err(|error| EmbedError::Internal(error.to_string()))?;
+        let embedder = embedder.clone();
+        let embedding = tokio::task::spawn_blocking(move || {
+            let vector = embedder.embed(&[text]);
+            drop(turn);
+            vector
+        });
+        vectors.extend(embedding.await.map_err(|error| EmbedError::Internal(error.to_string()))?);
+    }
+    Ok(vectors)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn texts_wait_for_a_turn_and_give_it_back() {
+        let embedder = TextEmbedder::built_in().unwrap();
+        let texts = vec!["a cat".to_owned(), "two dogs".to_owned(), String::new()];
+        let turns = Arc::new(Semaphore::new(0));
+        let mut embedding = pin!(in_turns(&turns, embedder.clone(), texts.clone()));
+        assert!(embedding.as_mut().now_or_never().is_none());
+        turns.add_permits(1);
+        assert_eq!(embedding.await.unwrap(), embedder.embed(&texts));
+        assert_eq!(turns.available_permits(), 1);
     }
 }

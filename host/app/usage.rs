@@ -69,7 +69,7 @@ impl crate::http::Usage for Usage {
                 return Err(BackendError::Invalid { field: "query".into(), message });
             }
             if !self.is_document(&path).await.map_err(failure)? {
-                let message = "is not the path of an indexed document".to_owned();
+                let message = "is not the path of an indexed document; send it as the result has it".to_owned();
                 return Err(BackendError::Invalid { field: "file_path".into(), message });
             }
             recorder.chosen(terms, &path).await.map(Some).map_err(failure)

@@ -128,23 +128,13 @@ impl Cache {
         Ok(source)
     }
 
-    /// Takes what the shared tier has fresh of some keys into this process, in one round trip; says how many.
+    /// Takes what the shared tier has fresh of some keys into this process before anybody asks, in one round trip; says
+    /// how many. Counted as warmed.
     pub async fn fetch(&self, namespace: &str, digests: &[Digest]) -> usize {
-        let inner = &self.inner;
-        let namespace = inner.namespace(namespace);
-        let Some(shared) = inner.shared_of(&namespace) else { return 0 };
-        let epoch = namespace.epoch.load(Ordering::Acquire);
-        let keys: Vec<_> = digests.iter().map(|digest| shared.key(&namespace.name, digest)).collect();
-        let mut fetched = 0;
-        for (digest, value) in digests.iter().zip(shared.get_many(&keys).await) {
-            let Some(stored) = value.and_then(|value| inner.stored(&namespace, value)) else { continue };
-            if stored.is_fresh() {
-                inner.entries.insert(Key { namespace: namespace.number, epoch, digest: *digest }, stored).await;
-                count(&namespace.warmed);
-                fetched += 1;
-            }
-        }
-        fetched
+        let namespace = self.inner.namespace(namespace);
+        let taken = self.inner.take(&namespace, digests).await;
+        namespace.warmed.fetch_add(taken.len() as u64, Ordering::Relaxed);
+        taken.len()
     }
 
     /// Gives what this process has fresh of some keys to the shared tier, in one round trip; says how many.
@@ -168,6 +158,22 @@ impl Cache {
 }
 
 impl Inner {
+    /// What the shared tier has fresh of some keys, which is then in this process, too; counts nothing.
+    pub(super) async fn take(&self, namespace: &Arc<Namespace>, digests: &[Digest]) -> Vec<Entry> {
+        let Some(shared) = self.shared_of(namespace) else { return vec![] };
+        let epoch = namespace.epoch.load(Ordering::Acquire);
+        let keys: Vec<_> = digests.iter().map(|digest| shared.key(&namespace.name, digest)).collect();
+        let mut taken = Vec::new();
+        for (digest, value) in digests.iter().zip(shared.get_many(&keys).await) {
+            let Some(stored) = value.and_then(|value| self.stored(namespace, value)) else { continue };
+            if stored.is_fresh() {
+                taken.push(stored.entry.clone());
+                self.entries.insert(Key { namespace: namespace.number, epoch, digest: *digest }, stored).await;
+            }
+        }
+        taken
+    }
+
     async fn fly<E, F>(
         self: &Arc<Self>,
         namespace: &Arc<Namespace>,
@@ -254,16 +260,14 @@ impl Inner {
             let inner = &refresh.inner;
             let shared = inner.shared_of(&namespace).map(|shared| (shared, shared.key(&namespace.name, &digest)));
             let mut lock = None;
-            // While the tier is away every host is on its own.
-            if let Some((shared, shared_key)) = &shared
-                && let Ok(value) = shared.get(shared_key).await
-            {
+            if let Some((shared, shared_key)) = &shared {
+                let (claim, value) = shared.claim(shared_key, lock_life(&namespace)).await;
                 let stored = value.and_then(|value| inner.stored(&namespace, value));
                 if let Some(stored) = stored.filter(Stored::is_fresh) {
                     inner.entries.insert(key, stored).await;
                     return;
                 }
-                match shared.claim(shared_key, lock_life(&namespace)).await {
+                match claim {
                     Claim::Won(won) => lock = Some(won),
                     Claim::Free => {}
                     // The next to meet the stale entry looks whether it is done.
@@ -296,12 +300,13 @@ impl Inner {
         }
         let life = lock_life(namespace);
         match shared.claim(key, life).instrument(debug_span!("claim")).await {
-            Claim::Won(won) => {
+            (_, Some(value)) => return Some(value),
+            (Claim::Won(won), None) => {
                 *lock = Some(won);
                 return None;
             }
-            Claim::Free => return None,
-            Claim::Lost => {}
+            (Claim::Free, None) => return None,
+            (Claim::Lost, None) => {}
         }
         self.wait_for_other(shared, key, life).instrument(debug_span!("wait")).await
     }

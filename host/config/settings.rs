@@ -19,6 +19,9 @@ use crate::runtime::{InstancePolicy, PluginOptions};
 use crate::telemetry::LogFormat;
 use crate::upstream::Host;
 
+/// Seconds; thirty years: far above any use, far below what a clock can add to now.
+const LONGEST_LIFE: u64 = 946_080_000;
+
 /// The whole configuration; also the shape of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -282,19 +285,24 @@ impl Settings {
         within("cache.stale_seconds", self.cache.stale_seconds, 0, 86_400)?;
         within("cache.warm_queries", self.cache.warm_queries.into(), 0, 1000)?;
         within("cache.warm_period_seconds", self.cache.warm_period_seconds, 1, 31_536_000)?;
-        let lives = self.cache.ttl_seconds.values().chain([&self.cache.other_ttl_seconds]);
-        // Thirty years: far above any use, far below what a clock can add to now.
-        lives.copied().try_for_each(|seconds| within("a cache life time in seconds", seconds, 0, 946_080_000))?;
-        for policy in self.plugins.keys().map(|name| self.plugin(name)).chain([self.plugin_defaults.clone()]) {
-            within("deadline_ms of a plugin", policy.deadline_ms, 1, 3_600_000)?;
-            within("memory_bytes of a plugin", policy.memory_bytes, 64 << 10, 1 << 30)?;
-            within("max_output_bytes of a plugin", policy.max_output_bytes, 1, 1 << 30)?;
-            within("http_timeout_ms of a plugin", policy.http_timeout_ms, 1, 3_600_000)?;
-            within("max_probes of a plugin", policy.max_probes.into(), 1, 10_000)?;
-            within("concurrent_calls of a plugin", policy.concurrent_calls.into(), 1, 100_000)?;
+        within("cache.other_ttl_seconds (CACHE_TTL)", self.cache.other_ttl_seconds, 0, LONGEST_LIFE)?;
+        for (namespace, seconds) in &self.cache.ttl_seconds {
+            within(format!("cache.ttl_seconds.{namespace}"), *seconds, 0, LONGEST_LIFE)?;
         }
-        Ok(())
+        // First, so that what is wrong with a plugin afterwards is its own.
+        check_plugin("plugin_defaults", &self.plugin_defaults)?;
+        self.plugins.keys().try_for_each(|name| check_plugin(&format!("plugins.{name}"), &self.plugin(name)))
     }
+}
+
+fn check_plugin(section: &str, policy: &PluginOptions) -> Result<(), ConfigError> {
+    let key = |name: &str| format!("{section}.{name}");
+    within(key("deadline_ms"), policy.deadline_ms, 1, 3_600_000)?;
+    within(key("memory_bytes"), policy.memory_bytes, 64 << 10, 1 << 30)?;
+    within(key("max_output_bytes"), policy.max_output_bytes, 1, 1 << 30)?;
+    within(key("http_timeout_ms"), policy.http_timeout_ms, 1, 3_600_000)?;
+    within(key("max_probes"), policy.max_probes.into(), 1, 10_000)?;
+    within(key("concurrent_calls"), policy.concurrent_calls.into(), 1, 100_000)
 }
 
 pub(super) fn set<T>(value: &mut T, given: Option<T>) {
@@ -303,9 +311,9 @@ pub(super) fn set<T>(value: &mut T, given: Option<T>) {
     }
 }
 
-pub(super) fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+pub(super) fn within(name: impl Into<String>, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::Value { name, value, least, most })
+    Err(ConfigError::Value { name: name.into(), value, least, most })
 }

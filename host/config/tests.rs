@@ -117,7 +117,8 @@ fn wrong_values_are_named() {
         ("[plugins.x]\nmemory = 1\n", &[], "memory"),
         ("[server]\nsearch_timeout_ms = \"soon\"\n", &[], "search_timeout_ms"),
         ("", &["--max-concurrent-searches", "0"], "server.max_concurrent_searches is 0, but must be from 1"),
-        ("[plugins.x]\nmemory_bytes = 1\n", &[], "memory_bytes of a plugin is 1"),
+        ("[plugins.x]\nmemory_bytes = 1\n", &[], "plugins.x.memory_bytes is 1, but must be from 65536"),
+        ("[plugin_defaults]\ndeadline_ms = 0\n[plugins.x]\n", &[], "plugin_defaults.deadline_ms is 0"),
         ("[telemetry]\notlp_endpoint = \"https://x:4318\"\n", &[], "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("[telemetry]\nsample_ratio = 1.5\n", &[], "telemetry.sample_ratio (OTEL_TRACES_SAMPLER_ARG) is 1.5"),
         ("[ecs]\nacceleration = 200.0\n", &[], "ecs.acceleration is 200, but must be from 0.1 to 100"),
@@ -128,7 +129,8 @@ fn wrong_values_are_named() {
             &[],
             "ecs.seconds_per_year is 31536000, but must be from 0.001 to 10000",
         ),
-        ("[cache]\nother_ttl_seconds = 9000000000000000000\n", &[], "life time"),
+        ("[cache]\nother_ttl_seconds = 9000000000000000000\n", &[], "cache.other_ttl_seconds (CACHE_TTL) is 9"),
+        ("[cache.ttl_seconds]\nsyntax = 946080001\n", &[], "cache.ttl_seconds.syntax is 946080001, but must be from 0"),
     ] {
         let message = load_with_file(file, arguments).unwrap_err().to_string();
         assert!(message.contains(expected), "{message} does not name {expected}");

@@ -184,10 +184,15 @@ mod tests {
     #[test]
     fn a_service_is_complete_or_not_there() {
         assert!(checked("[answers]\nmodel = \"m\"").unwrap().answers.endpoint().unwrap().is_none());
-        let error = checked("[answers]\nurl = \"http://localhost:11434\"\nkind = \"ollama\"").unwrap_err();
-        assert!(error.contains("answers") && error.contains("model"), "{error}");
-        let error = checked("[embeddings]\nurl = \"https://u:hidden@a.example\"\nmodel = \"m\"").unwrap_err();
-        assert!(error.contains("embeddings.url") && !error.contains("hidden"), "{error}");
+        for (text, start) in [
+            ("[answers]\nurl = \"http://localhost:11434\"\nkind = \"ollama\"", "answers.model is empty: "),
+            ("[answers]\nurl = \"localhost\"\nmodel = \"m\"", "answers.url is no URL of a service: "),
+            ("[answers]\nurl = \"http://a.example\"\nmodel = \"m\"\nkey = \"hidden\\n\"", "answers.key has chara"),
+            ("[embeddings]\nurl = \"https://u:hidden@a.example\"\nmodel = \"m\"", "embeddings.url carries a user"),
+        ] {
+            let error = checked(text).unwrap_err();
+            assert!(error.starts_with(start) && !error.contains("hidden"), "{error}");
+        }
         let settings = checked("[answers]\nurl = \"http://localhost:11434\"\nmodel = \"m\"").unwrap();
         let host = settings.answers.endpoint().unwrap().unwrap().host();
         assert_eq!(host.to_string(), "localhost:11434");

@@ -36,7 +36,8 @@ impl Running {
             }
             let there = store.snapshots().await.map_err(|error| unavailable(&error))?;
             if there.iter().filter(|info| info.name.is_some()).count() >= NAMED {
-                return Err(WorldError::Conflict(format!("there are {NAMED} snapshots with names, no more are kept")));
+                let full = format!("there are {NAMED} snapshots with names, no more are kept: save it without one");
+                return Err(WorldError::Conflict(full));
             }
         }
         let book = self.book.clone();

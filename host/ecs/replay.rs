@@ -27,11 +27,11 @@ pub(super) enum ReplayError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    #[error("event {found} comes where {expected} should")]
+    #[error("event {found} comes where {expected} should: put the store back from a backup")]
     Gap { expected: u64, found: u64 },
-    #[error("the rules {name} of digest {digest} are not in the store any more")]
+    #[error("the rules {name} of digest {digest} are not in the store any more: load that very file again")]
     NoRules { name: String, digest: String },
-    #[error("the archive of the rules {name} cannot be read: {reason}")]
+    #[error("the archive of the rules {name} cannot be read: {reason}; load that very file again")]
     Archive { name: String, reason: String },
     #[error("rules of the past do not come back: {0}")]
     Rules(#[from] RulesError),

@@ -18,8 +18,8 @@ static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy
 pub(super) fn scope_of(route: &str, method: &Method) -> Option<Scope> {
     let reads = reads(method);
     match route {
-        // Orchestrators have no keys; the API's description and the page hold no data; what is nowhere holds nothing.
-        "/healthz" | "/readyz" | "/openapi.json" | "/" | "/page/{file}" | "unmatched" => None,
+        // Orchestrators have no keys; the API's description and the pages hold no data; what is nowhere holds nothing.
+        "/healthz" | "/readyz" | "/openapi.json" | "/problems" | "/" | "/page/{file}" | "unmatched" => None,
         "/api/search/{strategy}"
         | "/api/search/feedback"
         | "/api/search/natural-language"

@@ -306,7 +306,7 @@ impl TaskState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskStatus {
     pub id: String,
-    /// Such as `index`.
+    /// `index`: a folder; `renew`: the posted documents.
     pub kind: String,
     pub state: TaskState,
     /// Counts and the phase, in the words of the kind of task.

@@ -97,8 +97,8 @@ pub(super) fn parse<T: DeserializeOwned + Default>(
     };
     let (value, mut violations) = salvage(object, fields);
     if violations.is_empty() {
-        // Wrong as a whole only: a field that is there twice.
-        violations.push(Violation::new("", first_error.to_string()));
+        // Wrong as a whole only.
+        violations.push(there_twice(&first_error).unwrap_or_else(|| Violation::new("", first_error.to_string())));
     } else if let Some(first) = violations.first_mut() {
         let place = format!("the first fault is at line {} column {}", first_error.line(), first_error.column());
         first.remedy = Some(first.remedy.take().map_or(place.clone(), |remedy| format!("{remedy}; {place}")));
@@ -130,6 +130,14 @@ pub(super) fn salvage<T: DeserializeOwned + Default>(
         }
     }
     (serde_json::from_value(Value::Object(readable)).unwrap_or_default(), violations)
+}
+
+/// None when the error is another one. Serde tells the field in its text alone.
+fn there_twice(error: &serde_json::Error) -> Option<Violation> {
+    let text = error.to_string();
+    let (field, _) = text.strip_prefix("duplicate field `")?.split_once('`')?;
+    let remedy = format!("send it once; the second is at line {} column {}", error.line(), error.column());
+    Some(Violation::new(field, "is there twice").remedy(remedy))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 /// How long a browser may remember a preflight, in seconds; what Chromium caps at is 7200.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, DELETE");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
 /// What a page may send beside what every page may.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "accept, authorization, content-type, if-none-match, traceparent, tracestate, x-api-key, x-request-id",

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
+use axum::http::Uri;
 use axum::routing::{MethodRouter, delete, post};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
 use crate::http::{BackendError, Shared, body, fields};
 
@@ -77,14 +78,6 @@ pub(super) struct Forgotten {
     forgotten: u64,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ForgetParameters {
-    /// Forget only what was asked and chosen with this query; everything when left out.
-    query: Option<String>,
-}
-
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     vec![("/api/search/feedback", post(choose)), ("/api/search/usage", delete(forget).get(remembered))]
 }
@@ -135,25 +128,21 @@ pub(super) async fn remembered(State(shared): State<Arc<Shared>>) -> Json<Rememb
     delete,
     path = "/api/search/usage",
     tag = "search",
-    params(ForgetParameters),
+    params(("query" = Option<String>, Query, description = "forget only what was asked and chosen with this query; everything when left out")),
     responses(
         (status = 200, body = Forgotten, description = "gone, in the store as well"),
         (status = 422, body = ProblemDocument, description = "a parameter that is not known"),
         (status = 503, body = ProblemDocument, description = "the store is away"),
     )
 )]
-pub(super) async fn forget(
-    State(shared): State<Arc<Shared>>,
-    parameters: Result<Query<ForgetParameters>, QueryRejection>,
-) -> Result<Json<Forgotten>, Problem> {
-    let Query(ForgetParameters { query }) =
-        parameters.map_err(|error| Problem::invalid(vec![Violation::new("query", error.body_text())]))?;
+pub(super) async fn forget(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<Forgotten>, Problem> {
+    let mut parameters = Parameters::of(&uri, &["query"]);
+    let query = parameters.given("query").map(str::to_owned);
     if query.as_ref().is_some_and(|query| query.trim().is_empty()) {
-        let violation = Violation::new("query", "is empty").remedy("leave it out to forget everything");
-        return Err(Problem::invalid(vec![violation]));
+        parameters.violations.push(Violation::new("query", "is empty").remedy("leave it out to forget everything"));
+    } else if query.as_ref().is_some_and(|query| query.contains('\0')) {
+        parameters.violations.push(Violation::new("query", "has a NUL character").remedy("send it without"));
     }
-    if query.as_ref().is_some_and(|query| query.contains('\0')) {
-        return Err(Problem::invalid(vec![Violation::new("query", "has a NUL character").remedy("leave it out")]));
-    }
+    parameters.done()?;
     Ok(Json(Forgotten { success: true, forgotten: shared.backend.usage().forget(query).await? }))
 }

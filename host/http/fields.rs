@@ -14,17 +14,17 @@ const MAX_DIRECTORY_BYTES: usize = 512;
 /// What is looked for, trimmed: a strategy gets neither nothing nor too much.
 pub(super) fn query(given: Option<String>, violations: &mut Vec<Violation>) -> String {
     let Some(text) = given else {
-        violations.push(Violation::new("query", "is missing"));
+        violations.push(Violation::new("query", "is missing").remedy("say what to look for"));
         return String::new();
     };
     let trimmed = text.trim();
     if trimmed.is_empty() {
-        violations.push(Violation::new("query", "is empty"));
+        violations.push(Violation::new("query", "is empty").remedy("say what to look for"));
     } else if trimmed.len() > MAX_QUERY {
         violations
             .push(Violation::new("query", format!("is {} bytes long, at most {MAX_QUERY} are taken", trimmed.len())));
     } else if trimmed.contains('\0') {
-        violations.push(Violation::new("query", "has a NUL character"));
+        violations.push(Violation::new("query", "has a NUL character").remedy("send it without"));
     }
     if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
 }
@@ -35,10 +35,16 @@ pub(super) fn is_plugin_name(name: &str) -> bool {
     (1..=MAX_PLUGIN_NAME).contains(&name.len()) && name.bytes().all(plain)
 }
 
+/// What a request calls a strategy or a ranker, and no plugin can be called.
+pub(super) fn no_plugin(field: &str) -> Violation {
+    Violation::new(field, format!("is not the name of a {field}")).remedy("write one that /api/plugins lists")
+}
+
 /// Extensions: a leading dot goes, case goes, the rest must be `[a-z0-9_+-]{1,16}`.
 pub(super) fn file_types(given: Vec<String>, violations: &mut Vec<Violation>) -> Vec<String> {
     if given.len() > MAX_FILE_TYPES {
-        violations.push(Violation::new("file_types", format!("may have at most {MAX_FILE_TYPES} entries")));
+        let violation = Violation::new("file_types", format!("may have at most {MAX_FILE_TYPES} entries"));
+        violations.push(violation.remedy("leave it out for all"));
         return vec![];
     }
     let mut usable = Vec::with_capacity(given.len());
@@ -59,7 +65,8 @@ pub(super) fn file_types(given: Vec<String>, violations: &mut Vec<Violation>) ->
 /// and control characters are refused.
 pub(super) fn directories(given: Vec<String>, violations: &mut Vec<Violation>) -> Vec<String> {
     if given.len() > MAX_DIRECTORIES {
-        violations.push(Violation::new("directories", format!("may have at most {MAX_DIRECTORIES} entries")));
+        let violation = Violation::new("directories", format!("may have at most {MAX_DIRECTORIES} entries"));
+        violations.push(violation.remedy("name folders above them"));
         return vec![];
     }
     let mut usable = Vec::with_capacity(given.len());

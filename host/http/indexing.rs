@@ -63,7 +63,7 @@ fn to_index_request(body: &[u8]) -> Result<IndexRequest, Problem> {
         } else if root.len() > MAX_ROOT_BYTES {
             violations.push(Violation::new("project_root", format!("is longer than {MAX_ROOT_BYTES} bytes")));
         } else if root.chars().any(char::is_control) {
-            violations.push(Violation::new("project_root", "has a control character"));
+            violations.push(Violation::new("project_root", "has a control character").remedy("send it without"));
         }
     }
     let chunk_size =
@@ -168,7 +168,8 @@ fn to_documents(body: &[u8]) -> Result<(Placed, Vec<Option<DocumentOutcome>>), P
                     return Err(Problem::invalid(violations));
                 }
                 None => {
-                    violations.push(Violation::new("documents", "is missing"));
+                    let remedy = "send them as `documents`, or send the list itself";
+                    violations.push(Violation::new("documents", "is missing").remedy(remedy));
                     return Err(Problem::invalid(violations));
                 }
             }

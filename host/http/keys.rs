@@ -50,9 +50,12 @@ type Made = (StatusCode, [(HeaderName, HeaderValue); 1], Json<CreatedKey>);
 pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) -> Result<Made, Problem> {
     let body = body::read_json(request, body::SMALL).await?;
     let (request, mut violations) = body::parse::<KeyRequest>(&body, &FIELDS)?;
-    for (field, missing) in [("name", request.name.is_empty()), ("scopes", request.scopes.is_empty())] {
+    for (field, missing, remedy) in [
+        ("name", request.name.is_empty(), "say whose key it is"),
+        ("scopes", request.scopes.is_empty(), "list at least one of `search`, `index`, `admin`"),
+    ] {
         if missing && !violations.iter().any(|violation| violation.field.starts_with(field)) {
-            violations.push(Violation::new(field, "is missing"));
+            violations.push(Violation::new(field, "is missing").remedy(remedy));
         }
     }
     if !violations.is_empty() {

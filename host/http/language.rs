@@ -17,7 +17,7 @@ use crate::http::problem::{Problem, ProblemDocument, Violation};
 use crate::http::search::request::{SearchBody, to_request_with};
 use crate::http::search::{Asked, OfSearches};
 use crate::http::{Shared, body, fields};
-use crate::query::{Analysis, Query};
+use crate::query::{Analysis, CONTEXT_PARAMETERS, Query};
 use crate::service::analysis::{QueryEntity, QueryFilters};
 use crate::service::answer::{SearchResponse, SearchResult};
 use crate::service::{LEAST_CONFIDENCE, SearchRequest, Understand};
@@ -30,9 +30,9 @@ const OTHERWISE: &str = "smart";
 const MAX_CONTEXT_BYTES: usize = 1024;
 /// Parts of a context as clients write them, the earlier API's names second, and the parameters of a strategy.
 const CONTEXT: [(&str, &str, &str); 3] = [
-    ("file", "file_path", "context_file"),
-    ("function", "function_name", "context_function"),
-    ("class", "class_name", "context_class"),
+    ("file", "file_path", CONTEXT_PARAMETERS[0]),
+    ("function", "function_name", CONTEXT_PARAMETERS[1]),
+    ("class", "class_name", CONTEXT_PARAMETERS[2]),
 ];
 
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
@@ -270,10 +270,12 @@ fn context_parameters(given: Value, violations: &mut Vec<Violation>) -> Vec<(&'s
                 violations.push(Violation::new(format!("context.{name}"), message));
             }
             Value::String(text) if text.contains('\0') => {
-                violations.push(Violation::new(format!("context.{name}"), "has a NUL character"));
+                let violation = Violation::new(format!("context.{name}"), "has a NUL character");
+                violations.push(violation.remedy("send it without"));
             }
             Value::String(_) if parameters.iter().any(|(other, _)| *other == parameter) => {
-                violations.push(Violation::new(format!("context.{name}"), "is there twice, under two names"));
+                let violation = Violation::new(format!("context.{name}"), "is there twice, under two names");
+                violations.push(violation.remedy("send one of them"));
             }
             Value::String(text) if text.trim().is_empty() => {}
             Value::String(text) => parameters.push((parameter, text.trim().replace('\\', "/"))),

@@ -14,7 +14,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::http::authorise::scope_of;
 use crate::http::{
-    database, ecs, feedback, indexing, keys, language, page, plugins, rag, search, status, suggest, tasks,
+    database, ecs, feedback, indexing, keys, language, page, plugins, problem, rag, search, status, suggest, tasks,
 };
 
 const JSON: &str = "application/json";
@@ -23,7 +23,7 @@ const JSON: &str = "application/json";
 #[openapi(
     info(
         title = "Corsac",
-        description = "A search server whose retrieval strategies and rankers are hot-swappable WebAssembly components. Failures are problem documents (RFC 9457) with a stable `code`."
+        description = "A search server whose retrieval strategies and rankers are hot-swappable WebAssembly components. Failures are problem documents (RFC 9457) with a stable `code`; `/problems` says what each means and what to do."
     ),
     paths(
         search::search,
@@ -128,6 +128,7 @@ const JSON: &str = "application/json";
         feedback::forget,
         page::index,
         page::file,
+        problem::list::problems,
         document,
     ),
     tags(
@@ -144,6 +145,7 @@ const JSON: &str = "application/json";
         search::lines::Exported,
         crate::service::stream::Matches,
         crate::service::stream::Progress,
+        crate::suggest::answer::SuggestionsResponse,
     )),
     modifiers(&Keys, &Problems),
     security((), ("bearer" = []), ("header" = []))

@@ -32,7 +32,8 @@ pub(super) fn check(hosts: Hosts, granted: bool, headers: &HeaderMap) -> Result<
     if from.is_some() && from == host {
         return Ok(());
     }
-    Err(Problem::new(Code::Forbidden, "a page of another origin may not use this server"))
+    let detail = "a page of another origin may not use this server; the operator lets it in with security.cors_origins";
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -1,6 +1,11 @@
 //! The one shape of every failure: a problem document of RFC 9457. Also the only place that turns the
 //! errors of other layers into a status. What happened inside goes to the log, never into a 5xx detail.
 
+/// What can go wrong, in one table.
+mod code;
+/// The table for people.
+pub(super) mod list;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -11,6 +16,10 @@ use crate::http::backend::BackendError;
 use crate::rules::RulesError;
 use crate::runtime::CallError;
 use crate::service::SearchError;
+
+use code::Description;
+
+pub(super) use code::Code;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -58,102 +67,6 @@ pub(super) struct Problem {
     pub(super) errors: Vec<Violation>,
 }
 
-/// The codes with their status and title; `docs` and the OpenAPI document list them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    InvalidRequest,
-    MalformedJson,
-    InvalidUtf8,
-    BodyTooLarge,
-    BodyTooSlow,
-    UnsupportedMediaType,
-    NotAcceptable,
-    Unauthorized,
-    MissingScope,
-    RateLimited,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    UnknownStrategy,
-    UnknownRanker,
-    UnknownTask,
-    UnknownPlugin,
-    UnknownKey,
-    UnknownAgent,
-    UnknownSnapshot,
-    BadQuery,
-    Unsupported,
-    Conflict,
-    PluginFailed,
-    PluginTrapped,
-    PluginTimedOut,
-    PluginLimit,
-    UpstreamFailed,
-    UpstreamTimedOut,
-    Overloaded,
-    TimedOut,
-    Unavailable,
-    Internal,
-}
-
-impl Code {
-    /// Machine word, status and title.
-    fn describe(self) -> (&'static str, StatusCode, &'static str) {
-        match self {
-            Self::InvalidRequest => ("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "the request is not valid"),
-            Self::MalformedJson => ("malformed-json", StatusCode::BAD_REQUEST, "the body is not JSON"),
-            Self::InvalidUtf8 => ("invalid-utf8", StatusCode::BAD_REQUEST, "the body is not UTF-8"),
-            Self::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-            Self::BodyTooSlow => ("body-too-slow", StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
-            Self::UnsupportedMediaType => {
-                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
-            }
-            Self::NotAcceptable => {
-                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "the answer has no form that the request accepts")
-            }
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "this request needs an API key"),
-            Self::MissingScope => ("missing-scope", StatusCode::FORBIDDEN, "the API key does not allow this"),
-            Self::RateLimited => ("rate-limited", StatusCode::TOO_MANY_REQUESTS, "too many requests"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "this request is not taken"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "there is nothing here"),
-            Self::MethodNotAllowed => {
-                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
-            }
-            Self::UnknownStrategy => ("unknown-strategy", StatusCode::NOT_FOUND, "there is no such strategy"),
-            Self::UnknownRanker => ("unknown-ranker", StatusCode::UNPROCESSABLE_ENTITY, "there is no such ranker"),
-            Self::UnknownTask => ("unknown-task", StatusCode::NOT_FOUND, "there is no such task"),
-            Self::UnknownPlugin => ("unknown-plugin", StatusCode::NOT_FOUND, "there is no such plugin"),
-            Self::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "there is no such API key"),
-            Self::UnknownAgent => ("unknown-agent", StatusCode::NOT_FOUND, "there is no such agent"),
-            Self::UnknownSnapshot => ("unknown-snapshot", StatusCode::NOT_FOUND, "there is no such snapshot"),
-            Self::BadQuery => ("bad-query", StatusCode::UNPROCESSABLE_ENTITY, "the query cannot be answered"),
-            Self::Unsupported => ("unsupported", StatusCode::UNPROCESSABLE_ENTITY, "the plugin does not support this"),
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "the request contradicts what is there"),
-            Self::PluginFailed => ("plugin-failed", StatusCode::BAD_GATEWAY, "a plugin failed"),
-            Self::PluginTrapped => ("plugin-trapped", StatusCode::BAD_GATEWAY, "a plugin crashed"),
-            Self::PluginTimedOut => ("plugin-timed-out", StatusCode::GATEWAY_TIMEOUT, "a plugin took too long"),
-            Self::PluginLimit => ("plugin-limit", StatusCode::BAD_GATEWAY, "a plugin exceeded its limit"),
-            Self::UpstreamFailed => ("upstream-failed", StatusCode::BAD_GATEWAY, "a service elsewhere failed"),
-            Self::UpstreamTimedOut => {
-                ("upstream-timed-out", StatusCode::GATEWAY_TIMEOUT, "a service elsewhere took too long")
-            }
-            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "the server is busy"),
-            Self::TimedOut => ("timed-out", StatusCode::GATEWAY_TIMEOUT, "the search took too long"),
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "a part of the server is away"),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "the server failed"),
-        }
-    }
-
-    pub(super) fn status(self) -> StatusCode {
-        self.describe().1
-    }
-
-    /// The stable machine word.
-    pub(super) fn word(self) -> &'static str {
-        self.describe().0
-    }
-}
-
 impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), errors: vec![] }
@@ -171,7 +84,7 @@ impl Problem {
 
     /// As clients see it; within a stream that began well there is no other place for it.
     pub(super) fn document(&self, request_id: &str) -> ProblemDocument {
-        let (word, status, title) = self.code.describe();
+        let Description { word, status, title, .. } = self.code.describe();
         ProblemDocument {
             kind: format!("/problems#{word}"),
             title: title.to_owned(),
@@ -185,7 +98,7 @@ impl Problem {
 
     /// The document with its status and headers.
     pub(super) fn render(&self, request_id: &str) -> Response {
-        let (_, status, _) = self.code.describe();
+        let status = self.code.status();
         let body = serde_json::to_vec(&self.document(request_id)).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -244,7 +157,9 @@ impl From<SearchError> for Problem {
             SearchError::PluginFailed { plugin, .. } => logged(&error, code, format!("{plugin} failed")),
             SearchError::PluginTrapped { plugin, .. } => logged(&error, code, format!("{plugin} crashed")),
             SearchError::PluginLimit { plugin, .. } => logged(&error, code, format!("{plugin} exceeded its limit")),
-            SearchError::Index(_) => logged(&error, code, "the index cannot be read".to_owned()),
+            SearchError::Index(_) => {
+                logged(&error, code, "the index cannot be read; the server's log has the reason".to_owned())
+            }
         }
     }
 }
@@ -253,13 +168,13 @@ impl From<BackendError> for Problem {
     fn from(error: BackendError) -> Self {
         match &error {
             BackendError::NotFound { kind, .. } => {
-                let code = match *kind {
-                    "task" => Code::UnknownTask,
-                    "plugin" => Code::UnknownPlugin,
-                    "API key" => Code::UnknownKey,
-                    _ => Code::NotFound,
+                let (code, path) = match *kind {
+                    "task" => (Code::UnknownTask, "/api/tasks"),
+                    "plugin" => (Code::UnknownPlugin, "/api/plugins"),
+                    "API key" => (Code::UnknownKey, "/api/keys"),
+                    _ => (Code::NotFound, "/openapi.json"),
                 };
-                Problem::new(code, error.to_string())
+                Problem::new(code, listed(&error, path))
             }
             BackendError::Invalid { field, message } => Problem::invalid(vec![Violation::new(field, message)]),
             BackendError::Conflict(detail) => Problem::new(Code::Conflict, detail),
@@ -279,9 +194,9 @@ impl From<WorldError> for Problem {
             WorldError::NoAgent(id) => {
                 // A path may hold much; an id has 50 letters at most.
                 let id: String = id.chars().take(64).collect();
-                Problem::new(Code::UnknownAgent, WorldError::NoAgent(id).to_string())
+                Problem::new(Code::UnknownAgent, listed(&WorldError::NoAgent(id), "/api/ecs/agents"))
             }
-            WorldError::NoSnapshot(_) => Problem::new(Code::UnknownSnapshot, error.to_string()),
+            WorldError::NoSnapshot(_) => Problem::new(Code::UnknownSnapshot, listed(&error, "/api/ecs/snapshots")),
             WorldError::Invalid { field, message } => Problem::invalid(vec![Violation::new(field, message)]),
             WorldError::Conflict(detail) => Problem::new(Code::Conflict, detail),
             // Written for clients: it says what the world waits for.
@@ -315,6 +230,11 @@ impl From<RulesError> for Problem {
             }
         }
     }
+}
+
+/// What is not there, and where to see what is.
+fn listed(error: &dyn std::fmt::Display, path: &str) -> String {
+    format!("{error}; {path} lists those that there are")
 }
 
 pub(super) fn logged(error: &dyn std::fmt::Display, code: Code, detail: String) -> Problem {

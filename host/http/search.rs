@@ -47,7 +47,8 @@ use crate::service::{Answer, CacheStatus, SearchError, SearchRequest};
 /// life. An answer from the cache is `final` and `done` at once. The work stops when the client goes away.
 ///
 /// With `accept: application/x-ndjson` it is one result a line, up to 10,000 of them, and a last line that is
-/// `{"done":true,…}` (`Exported`) or `{"error":…}` with a problem document; without either it was cut off.
+/// `{"done":true,…}` (`Exported`, with the `analysis` of a query that was understood) or `{"error":…}` with a problem
+/// document; without either it was cut off.
 #[utoipa::path(
     post,
     path = "/api/search/{strategy}",

@@ -13,11 +13,13 @@ pub(super) mod performance;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::http::Shared;
+use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Problem, ProblemDocument, Violation};
 use crate::index::ModelStats;
 
@@ -104,13 +106,6 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<SearchStats
     })
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ClearParameters {
-    /// Name of a strategy; everything when left out or `search_results`.
-    namespace: Option<String>,
-}
-
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(super) struct Cleared {
     /// `success`.
@@ -130,20 +125,18 @@ pub(super) struct Cleared {
     post,
     path = "/api/search/cache/clear",
     tag = "status",
-    params(ClearParameters),
+    params(("namespace" = Option<String>, Query, description = "name of a strategy; everything when left out or `search_results`")),
     responses((status = 200, body = Cleared), (status = 422, body = ProblemDocument, description = "not a namespace's name"))
 )]
-pub(super) async fn clear_cache(
-    State(shared): State<Arc<Shared>>,
-    parameters: Result<Query<ClearParameters>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Cleared>, Problem> {
-    let Query(parameters) =
-        parameters.map_err(|error| Problem::invalid(vec![Violation::new("namespace", error.body_text())]))?;
+pub(super) async fn clear_cache(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<Cleared>, Problem> {
+    let mut parameters = Parameters::of(&uri, &["namespace"]);
     // The earlier API's name of all search answers, and its default.
-    let namespace = parameters.namespace.unwrap_or_else(|| "search_results".to_owned());
+    let namespace = parameters.given("namespace").unwrap_or("search_results").to_owned();
     if namespace.len() > 64 || !namespace.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-        return Err(Problem::invalid(vec![Violation::new("namespace", "is not the name of a namespace")]));
+        let violation = Violation::new("namespace", "is not the name of a namespace");
+        parameters.violations.push(violation.remedy("write a strategy's, such as `hybrid`, or leave it out for all"));
     }
+    parameters.done()?;
     let all = namespace == "search_results";
     let cleared = shared.backend.clear_cache((!all).then(|| namespace.clone())).await;
     let crate::cache::Cleared { entries: cleared, shared, hosts } = cleared;

@@ -1,6 +1,7 @@
 //! `GET /api/search/suggestions`: what may follow on what somebody has typed. Decides nothing about suggestions: it
 //! asks one trait, `Suggester`, and sends the body as it was made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,11 +9,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use utoipa::openapi::{ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::Shared;
 use crate::http::backend::Freshness;
 use crate::http::ecs::parameters::Parameters;
-use crate::http::problem::{Code, Problem, ProblemDocument, Violation};
+use crate::http::openapi::problems;
+use crate::http::problem::{Code, Problem, Violation};
 use crate::http::search::{freshness, to_response};
 use crate::service::Answer;
 use crate::suggest::answer::SuggestionsResponse;
@@ -42,18 +46,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("max_suggestions" = Option<u32>, Query, description = "10 when left out", minimum = 1, maximum = 50),
         ("if-none-match" = Option<String>, Header, description = "the `etag` of an earlier answer"),
     ),
-    responses(
-        (status = 200, body = SuggestionsResponse, description = "the suggestions, possibly none",
-         headers(
-            ("etag" = String, description = "strong validator of the body"),
-            ("cache-status" = String, description = "hit or miss, RFC 9211"),
-            ("corsac-freshness" = String, description = "store sequence that the terms reflect and the newest one known, RFC 9651"),
-            ("server-timing" = String, description = "milliseconds")
-         )),
-        (status = 304, description = "the answer is still that of `if-none-match`"),
-        (status = 404, body = ProblemDocument, description = "suggestions are switched off"),
-        (status = 422, body = ProblemDocument, description = "every parameter that is not valid"),
-    )
+    responses(OfSuggestions)
 )]
 pub(super) async fn suggestions(
     State(shared): State<Arc<Shared>>,
@@ -73,18 +66,7 @@ pub(super) async fn suggestions(
         ("max_suggestions" = Option<u32>, Query, description = "10 when left out", minimum = 1, maximum = 50),
         ("if-none-match" = Option<String>, Header, description = "the `etag` of an earlier answer"),
     ),
-    responses(
-        (status = 200, body = SuggestionsResponse, description = "the suggestions, possibly none",
-         headers(
-            ("etag" = String, description = "strong validator of the body"),
-            ("cache-status" = String, description = "hit or miss, RFC 9211"),
-            ("corsac-freshness" = String, description = "store sequence that the terms reflect and the newest one known, RFC 9651"),
-            ("server-timing" = String, description = "milliseconds")
-         )),
-        (status = 304, description = "the answer is still that of `if-none-match`"),
-        (status = 404, body = ProblemDocument, description = "suggestions are switched off"),
-        (status = 422, body = ProblemDocument, description = "every parameter that is not valid"),
-    )
+    responses(OfSuggestions)
 )]
 pub(super) async fn intelligent(
     State(shared): State<Arc<Shared>>,
@@ -92,6 +74,29 @@ pub(super) async fn intelligent(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     answer(&shared, &uri, &headers, true).await
+}
+
+/// For the API's description: what either endpoint may answer.
+enum OfSuggestions {}
+
+impl IntoResponses for OfSuggestions {
+    fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
+        let header = |description: &str| HeaderBuilder::from(Header::default()).description(Some(description)).build();
+        let schema = Ref::from_schema_name(SuggestionsResponse::name());
+        let found = ResponseBuilder::new()
+            .description("the suggestions, possibly none")
+            .content("application/json", ContentBuilder::new().schema(Some(schema)).build())
+            .header("etag", header("strong validator of the body"))
+            .header("cache-status", header("hit or miss, RFC 9211"))
+            .header(freshness::NAME, header("store sequence that the terms reflect and the newest one known, RFC 9651"))
+            .header("server-timing", header("milliseconds"));
+        let known = ResponseBuilder::new().description("the answer is still that of `if-none-match`");
+        let mut responses =
+            problems([("404", "suggestions are switched off"), ("422", "every parameter that is not valid")]);
+        responses.insert("200".to_owned(), found.into());
+        responses.insert("304".to_owned(), known.into());
+        responses
+    }
 }
 
 async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap, intelligent: bool) -> Result<Response, Problem> {

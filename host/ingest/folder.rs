@@ -114,7 +114,6 @@ pub(super) async fn claim(ingest: &Ingest, plan: &Plan) -> Result<Option<Claim>,
 
 pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>, claim: Claim) -> Result<(), IngestError> {
     let store = &ingest.store;
-    let plan = &entry.plan;
     let Claim { root, mut walk, lease } = claim;
     // Under the lease, so that what another host has just stored is known.
     walk.known = store.fingerprints(root.id).await?.into_iter().map(|(path, print)| (path, print.into())).collect();
@@ -129,9 +128,10 @@ pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>, claim: Claim) -> 
     };
     // On an error the receiver is gone, which ends the walk.
     let stored = store_all(ingest, entry, &lease, receiver).await;
-    let walked = walking
-        .await
-        .map_err(|error| IngestError::UnreadableFolder { folder: plan.given.clone(), reason: error.to_string() });
+    let walked = walking.await.map_err(|error| {
+        let (folder, reason) = (entry.work.subject().to_owned(), error.to_string());
+        IngestError::UnreadableFolder { folder, reason }
+    });
     stored?;
     let Some(gone) = walked? else {
         held(&lease)?;
@@ -144,21 +144,26 @@ pub(super) async fn index(ingest: &Ingest, entry: &Arc<Entry>, claim: Claim) -> 
         ingest.follower.wake();
     }
 
-    let last = store.last_sequence().await?;
-    entry.aim_at(last);
-    entry.enter(Phase::Indexing);
-    tokio::select! {
-        committed = ingest.follower.committed(last) => committed?,
-        () = ingest.stop.cancelled() => return Err(IngestError::ShuttingDown),
-    }
+    searchable(ingest, entry).await?;
     if complete {
         store.mark_indexed(root.id, unix_now()).await?;
     }
     Ok(())
 }
 
+/// Waits until searches see what a task has stored.
+pub(super) async fn searchable(ingest: &Ingest, entry: &Entry) -> Result<(), IngestError> {
+    let last = ingest.store.last_sequence().await?;
+    entry.aim_at(last);
+    entry.enter(Phase::Indexing);
+    tokio::select! {
+        committed = ingest.follower.committed(last) => committed,
+        () = ingest.stop.cancelled() => Err(IngestError::ShuttingDown),
+    }
+}
+
 /// What another host may write by now, this one must not.
-fn held(lease: &Lease) -> Result<(), IngestError> {
+pub(super) fn held(lease: &Lease) -> Result<(), IngestError> {
     if lease.lost().is_cancelled() { Err(IngestError::LeaseLost) } else { Ok(()) }
 }
 
@@ -224,7 +229,7 @@ fn name_of(folder: &Path) -> String {
 /// walk's threads.
 fn note(entry: &Entry, sender: &mpsc::Sender<NewDocument>, found: Found) -> bool {
     if let Found::Failed(reason) = &found {
-        tracing::warn!(folder = entry.plan.given, reason, "cannot read a part of the folder; what it held is kept");
+        tracing::warn!(folder = entry.work.subject(), reason, "cannot read a part of the folder; what it held is kept");
     }
     entry.update(|progress| {
         progress.files_seen += u64::from(!matches!(found, Found::Failed(_)));

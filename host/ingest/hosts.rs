@@ -1,15 +1,15 @@
 //! What hosts over one store owe each other: one at a time indexes a root, those that live take over what
 //! a dead one has left unfinished, and each keeps an ear on the store. With a store of its own, a host
-//! gets every right at once and nothing here ever waits. Knows rights and tasks, not how a folder is indexed.
+//! gets every right at once and nothing here ever waits. Knows rights and tasks, not how their work is done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::folder::{self, IndexRequest, Plan};
 use super::tasks::Entry;
-use super::{Ingest, IngestError};
+use super::work::Work;
+use super::{Ingest, IngestError, folder, renewal};
 use crate::store::{Lease, Task, TaskState};
 
 /// How often a host asks again for a right that another one has.
@@ -33,11 +33,7 @@ const RECENT_TASKS: u32 = 1000;
 pub(super) async fn work_off(ingest: &Ingest, entry: &Arc<Entry>) {
     loop {
         let turn = ingest.tasks.turn().await;
-        let end = match folder::claim(ingest, &entry.plan).await {
-            Ok(Some(claim)) => ingest.tasks.run(entry, ingest.followed(), folder::index(ingest, entry, claim)).await,
-            Ok(None) => Err(IngestError::Elsewhere { folder: entry.plan.given.clone() }),
-            Err(error) => Err(error),
-        };
+        let end = attempt(ingest, entry).await;
         drop(turn);
         match end {
             Err(error) if ingest.config.shared && error.may_pass() && !ingest.stop.is_cancelled() => {
@@ -47,6 +43,21 @@ pub(super) async fn work_off(ingest: &Ingest, entry: &Arc<Entry>) {
         }
         if !pause(ingest, ASK_AGAIN).await {
             return ingest.tasks.end(entry, Err(IngestError::ShuttingDown), &ingest.stop).await;
+        }
+    }
+}
+
+/// Does a task's work, unless another host is at it.
+async fn attempt(ingest: &Ingest, entry: &Arc<Entry>) -> Result<(), IngestError> {
+    let elsewhere = || IngestError::Elsewhere { folder: entry.work.subject().to_owned() };
+    match &entry.work {
+        Work::Folder(plan) => {
+            let claim = folder::claim(ingest, plan).await?.ok_or_else(elsewhere)?;
+            ingest.tasks.run(entry, ingest.followed(), folder::index(ingest, entry, claim)).await
+        }
+        Work::Renewal => {
+            let lease = ingest.store.lease(renewal::RIGHT).await?.ok_or_else(elsewhere)?;
+            ingest.tasks.run(entry, ingest.followed(), renewal::renew(ingest, entry, lease)).await
         }
     }
 }
@@ -103,10 +114,14 @@ pub(super) async fn take_over(ingest: Ingest) {
 
 /// Starts an interrupted task anew under its old id, or notes why this host cannot.
 async fn resume(ingest: &Ingest, mut task: Task) {
-    match plan_of(ingest, &task) {
-        Ok(plan) => match ingest.tasks.readmit(task, plan).await {
+    match Work::of(&task, &ingest.config) {
+        Ok(work) => match ingest.tasks.readmit(task, work).await {
             Some(entry) => {
-                tracing::info!(task = entry.current().id, folder = entry.plan.given, "takes over an unfinished task");
+                tracing::info!(
+                    task = entry.current().id,
+                    subject = entry.work.subject(),
+                    "takes over an unfinished task"
+                );
                 ingest.spawn_task(entry);
             }
             None => tracing::debug!("an unfinished task has become a part of another one"),
@@ -120,19 +135,6 @@ async fn resume(ingest: &Ingest, mut task: Task) {
             }
         }
     }
-}
-
-fn plan_of(ingest: &Ingest, task: &Task) -> Result<Plan, IngestError> {
-    let bounds = task.progress.bounds.clone();
-    let request = IndexRequest {
-        path: bounds.folder,
-        file_types: bounds.file_types,
-        directories: bounds.directories,
-        force: bounds.force,
-        watch: false,
-    };
-    let plan = folder::plan(request, &ingest.config)?;
-    Ok(Plan { given: task.path.clone(), ..plan })
 }
 
 /// Keeps an ear on a shared store until the server stops, also while the index is busy or the feed fails:

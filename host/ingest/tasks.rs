@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::folder::Plan;
+use super::work::Work;
 use super::{Followed, IngestError};
-use crate::store::{Bounds, DocumentStore, Phase, Progress, Task, TaskKind, TaskState};
+use crate::store::{DocumentStore, Phase, Progress, Task, TaskState};
 
 /// Tasks that run or wait; more is a client that repeats itself.
 const MAX_LIVE: usize = 32;
@@ -41,7 +41,7 @@ pub(super) struct TaskBoard {
 
 /// A task that waits or runs.
 pub(super) struct Entry {
-    pub plan: Plan,
+    pub work: Work,
     progress: Mutex<Progress>,
     /// Store sequence that must be visible before the task is done.
     target: AtomicU64,
@@ -59,9 +59,9 @@ impl Entry {
 
     /// A second request for the same is served by this task; but not once its walk is over, since the
     /// client may know of a change that came after it.
-    fn serves(&self, plan: &Plan) -> bool {
+    fn serves(&self, work: &Work) -> bool {
         let phase = self.progress.lock().phase;
-        self.plan == *plan && matches!(phase, Phase::Waiting | Phase::Elsewhere | Phase::Walking)
+        self.work == *work && matches!(phase, Phase::Waiting | Phase::Elsewhere | Phase::Walking)
     }
 
     pub(super) fn enter(&self, phase: Phase) {
@@ -108,17 +108,17 @@ impl TaskBoard {
         Self { store, is_shared, live, turn, tracker }
     }
 
-    /// The task for a plan, and whether it is a new one that has to be run.
-    pub(super) async fn enter(&self, plan: Plan) -> Result<(Arc<Entry>, bool), IngestError> {
+    /// The task for some work, and whether it is a new one that has to be run.
+    pub(super) async fn enter(&self, work: Work) -> Result<(Arc<Entry>, bool), IngestError> {
         let entry = {
             let mut live = self.live.lock();
-            if let Some(entry) = live.values().find(|entry| entry.serves(&plan)) {
+            if let Some(entry) = live.values().find(|entry| entry.serves(&work)) {
                 return Ok((Arc::clone(entry), false));
             }
             if live.len() >= MAX_LIVE {
                 return Err(IngestError::TooManyTasks(live.len()));
             }
-            let entry = self.unlisted(plan);
+            let entry = self.unlisted(work);
             let id = entry.current().id;
             live.insert(id, Arc::clone(&entry));
             entry
@@ -132,32 +132,32 @@ impl TaskBoard {
     }
 
     /// An entry for work that no client has asked for and none will look for.
-    pub(super) fn unlisted(&self, plan: Plan) -> Arc<Entry> {
+    pub(super) fn unlisted(&self, work: Work) -> Arc<Entry> {
         let task = Task {
             id: Uuid::now_v7().to_string(),
-            kind: TaskKind::IndexFolder,
+            kind: work.kind(),
             state: TaskState::Queued,
-            path: plan.given.clone(),
+            path: work.subject().to_owned(),
             progress: Progress::default(),
             error: None,
             created_at: now(),
             started_at: None,
             finished_at: None,
         };
-        entry_of(task, plan)
+        entry_of(task, work)
     }
 
     /// A task that another process began, from its beginning; it has to be run. None when one that waits
     /// here serves the same.
-    pub(super) async fn readmit(&self, mut task: Task, plan: Plan) -> Option<Arc<Entry>> {
+    pub(super) async fn readmit(&self, mut task: Task, work: Work) -> Option<Arc<Entry>> {
         (task.state, task.error) = (TaskState::Queued, None);
         (task.started_at, task.finished_at) = (None, None);
         let entry = {
             let mut live = self.live.lock();
-            if live.contains_key(&task.id) || live.values().any(|entry| entry.serves(&plan)) {
+            if live.contains_key(&task.id) || live.values().any(|entry| entry.serves(&work)) {
                 return None;
             }
-            let entry = entry_of(task, plan);
+            let entry = entry_of(task, work);
             live.insert(entry.current().id, Arc::clone(&entry));
             entry
         };
@@ -250,17 +250,11 @@ impl TaskBoard {
     }
 }
 
-/// With the plan in the task's progress, from where any host can make it again.
-fn entry_of(mut task: Task, plan: Plan) -> Arc<Entry> {
-    let bounds = Bounds {
-        folder: plan.folder.to_string_lossy().into_owned(),
-        file_types: plan.scope.file_types.clone(),
-        directories: plan.scope.directories.clone(),
-        force: plan.force,
-    };
-    task.progress = Progress { bounds, ..Progress::default() };
+/// With the work's bounds in the task's progress, from where any host can make it again.
+fn entry_of(mut task: Task, work: Work) -> Arc<Entry> {
+    task.progress = Progress { bounds: work.bounds(), ..Progress::default() };
     let progress = Mutex::new(task.progress.clone());
-    Arc::new(Entry { plan, progress, target: AtomicU64::new(0), task: watch::channel(task).0 })
+    Arc::new(Entry { work, progress, target: AtomicU64::new(0), task: watch::channel(task).0 })
 }
 
 async fn report(

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::index::IndexError;
-use crate::store::{SqliteStore, StoredChange, TaskState};
+use crate::store::{SqliteStore, StoredChange, TaskKind, TaskState};
 
 /// A sink that keeps texts by document, and fails or panics on demand.
 #[derive(Default)]

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::folder::{self, Plan};
 use super::walk::{is_below, relative};
+use super::work::Work;
 use super::{Ingest, IngestError, hosts};
 use crate::store::Lease;
 
@@ -164,11 +165,11 @@ async fn write_changes(ingest: &Ingest, plan: &Plan, changes: &Changes, lease: &
 }
 
 async fn write(ingest: &Ingest, part: Plan) -> Result<(), IngestError> {
-    let entry = ingest.tasks.unlisted(part);
+    let entry = ingest.tasks.unlisted(Work::Folder(part.clone()));
     let _turn = ingest.tasks.turn().await;
-    match folder::claim(ingest, &entry.plan).await? {
+    match folder::claim(ingest, &part).await? {
         Some(claim) => folder::index(ingest, &entry, claim).await,
-        None => Err(IngestError::Elsewhere { folder: entry.plan.given.clone() }),
+        None => Err(IngestError::Elsewhere { folder: part.given }),
     }
 }
 

@@ -2,13 +2,15 @@
 
 /// Bytes between brackets that are looked at; more are no citation.
 const LONGEST: usize = 200;
+/// Numbers without a source that are told: each is compared with those before, and a model may count for ever.
+const MOST_UNKNOWN: usize = 100;
 
 /// What an answer's brackets say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cited {
     /// Numbers of sources, each once, in the order of their first mention.
     pub numbers: Vec<u32>,
-    /// Numbers that no source has: the model made them up.
+    /// Numbers that no source has: the model made them up. The first hundred.
     pub unknown: Vec<u32>,
 }
 
@@ -26,8 +28,11 @@ pub fn cited(answer: &str, sources: u32) -> Cited {
         rest = &rest[1..];
         let end = rest.bytes().take(LONGEST).position(|byte| byte == b']');
         for number in end.and_then(|end| numbers(&rest[..end])).unwrap_or_default() {
-            let list = if (1..=sources).contains(&number) { &mut cited.numbers } else { &mut cited.unknown };
-            if !list.contains(&number) {
+            let (list, most) = match (1..=sources).contains(&number) {
+                true => (&mut cited.numbers, usize::MAX),
+                false => (&mut cited.unknown, MOST_UNKNOWN),
+            };
+            if list.len() < most && !list.contains(&number) {
                 list.push(number);
             }
         }
@@ -72,6 +77,12 @@ mod tests {
         check("[4] does not exist, nor does [0].", &[], &[4, 0]);
         check("no [a], [], [1, b], [-1], [1", &[], &[]);
         check("[[3]] and [99999999999]", &[3], &[]);
+    }
+
+    #[test]
+    fn a_model_that_only_counts_is_cut_short() {
+        let answer: String = (4..10_000).map(|number| format!("[{number}]")).collect();
+        check(&format!("{answer}[2]"), &[2], &(4..104).collect::<Vec<u32>>());
     }
 
     #[test]

@@ -5,6 +5,8 @@ use super::tokens;
 
 /// Below this many tokens what is left of a passage tells nothing.
 const LEAST_USEFUL: usize = 16;
+/// In the context, the end of a passage's last line and the blank line before the next one.
+const BREAKS: usize = 2;
 
 /// A chunk that was found; the place in a list of them is its rank.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +78,7 @@ pub struct Source {
     /// From 1, inclusive.
     pub end_line: u32,
     pub text: String,
-    /// With its heading.
+    /// With its heading and the line breaks below it.
     pub tokens: usize,
     pub score: f32,
     /// The budget ended within it.
@@ -106,7 +108,7 @@ pub fn within(drafts: Vec<Draft>, budget: usize) -> Vec<Source> {
         let text = text.trim_end();
         let end_line = start_line + lines(text);
         let heading = tokens::count(&heading_of(number, &path, start_line, end_line));
-        let whole = heading + tokens::count(text);
+        let whole = heading + tokens::count_with_breaks(text, BREAKS);
         if whole <= left {
             left -= whole;
             let (text, truncated) = (text.to_owned(), false);
@@ -118,10 +120,16 @@ pub fn within(drafts: Vec<Draft>, budget: usize) -> Vec<Source> {
         let room = left.saturating_sub(heading);
         if room >= LEAST_USEFUL || sources.is_empty() {
             let start_line = start_line + text.get(..best).unwrap_or_default().matches('\n').count() as u32;
-            let text = tokens::prefix(text.get(best..).unwrap_or(text), room).trim_end().to_owned();
-            if !text.is_empty() {
-                let (end_line, tokens) = (start_line + lines(&text), heading + tokens::count(&text));
-                let truncated = true;
+            let rest = text.get(best..).unwrap_or(text);
+            // It is the last, so that no blank line follows.
+            let cost = |cut: &str| tokens::count_with_breaks(cut, 1);
+            let mut cut = tokens::prefix(rest, room).trim_end();
+            if cost(cut) > room {
+                cut = tokens::prefix(rest, room.saturating_sub(1)).trim_end();
+            }
+            if !cut.is_empty() {
+                let (end_line, tokens) = (start_line + lines(cut), heading + cost(cut));
+                let (truncated, text) = (cut.len() < text.len(), cut.to_owned());
                 sources.push(Source { number, path, start_line, end_line, text, tokens, score, truncated, found });
             }
         }

@@ -6,8 +6,13 @@
 
 /// Estimated tokens of a text.
 pub fn count(text: &str) -> usize {
+    count_with_breaks(text, 0)
+}
+
+/// As `count`, with so many line breaks after the text.
+pub fn count_with_breaks(text: &str, breaks: usize) -> usize {
     let mut tally = Tally::default();
-    text.chars().for_each(|letter| tally.add(letter));
+    text.chars().chain(std::iter::repeat_n('\n', breaks)).for_each(|letter| tally.add(letter));
     tally.tokens()
 }
 
@@ -58,6 +63,8 @@ mod tests {
         // 1 word: 1.3; 16 letters: 4.
         assert_eq!(count("some_identifier("), 4);
         assert_eq!(count("some_identifier()"), 5);
+        // 16 letters and two breaks: 4.5.
+        assert_eq!(count_with_breaks("some_identifier(", 2), 5);
         assert_eq!(count(""), 0);
         assert_eq!(count("漢字漢字漢字漢字"), 2);
     }

@@ -29,7 +29,7 @@ pub enum LoadError {
         "exports {found}, but this host speaks contract {supported}: rebuild the plugin against the host's wit/ folder"
     )]
     WrongContract { found: String, supported: &'static str },
-    #[error("imports what this host does not provide: {}", .0.join(", "))]
+    #[error("imports what this host does not provide: {}; build it without what wants them", .0.join(", "))]
     UnknownImports(Vec<String>),
     #[error(
         "imports wasi:http, which takes a grant: list the hosts that {0} may call as `http` in [plugins.{0}] and in upstream.allowed_hosts"
@@ -39,17 +39,17 @@ pub enum LoadError {
         "{name} imports wasi:http as {kind}, which only a strategy may: a ranker and trait rules are functions of their inputs"
     )]
     NeverGranted { name: String, kind: &'static str },
-    #[error("does not fit the contract: {0}")]
+    #[error("does not fit the contract: {0}; rebuild the plugin against the host's wit/ folder as it is")]
     Contract(String),
-    #[error("needs more than this host gives a plugin: {0}")]
+    #[error("needs more than this host gives a plugin: {0}; do less before the first query")]
     Resources(String),
     #[error("its description is not valid: {0}")]
     Description(String),
-    #[error("its first call failed: {0}")]
+    #[error("its first call failed: {0}; a plugin must answer when nothing is found, or refuse in its own words")]
     Probe(String),
     #[error("the name {name} is already provided by {by}: rename the plugin or remove one of the files")]
     NameTaken { name: String, by: String },
-    #[error("compiling failed: {0}")]
+    #[error("compiling failed: {0}; build it without features of WebAssembly that this host lacks")]
     Compile(String),
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),

@@ -24,6 +24,7 @@ use super::plugin::{Description, Inputs, Plugin, Source};
 use super::rules;
 use super::statistics::Statistics;
 use crate::query::{Hits, Probe, Query, RetrievalError};
+use crate::upstream::Host;
 
 /// Loads components; one for the whole process.
 pub struct Loader {
@@ -107,7 +108,7 @@ impl Loader {
             let settings: Vec<(String, String)> = options.settings.clone().into_iter().collect();
             let mut plugin = Plugin {
                 label,
-                identity: identity(&digest, &settings),
+                identity: identity(&digest, &settings, &options.http),
                 description,
                 kind,
                 digest,
@@ -134,13 +135,23 @@ impl Loader {
     }
 }
 
-fn identity(digest: &blake3::Hash, settings: &[(String, String)]) -> blake3::Hash {
+/// Without a grant it is of file and settings alone: worlds that were made earlier name their rules so.
+fn identity(digest: &blake3::Hash, settings: &[(String, String)], granted: &[Host]) -> blake3::Hash {
+    fn add(hasher: &mut blake3::Hasher, text: &str) {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(digest.as_bytes());
-    for (key, value) in settings {
-        for part in [key, value] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-        }
+    for part in settings.iter().flat_map(|(key, value)| [key, value]) {
+        add(&mut hasher, part);
+    }
+    if !granted.is_empty() {
+        let mut hosts: Vec<String> = granted.iter().map(Host::to_string).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        // No text is as long as this, so hosts do not read as settings.
+        hasher.update(&u64::MAX.to_le_bytes());
+        hosts.iter().for_each(|host| add(&mut hasher, host));
     }
     hasher.finalize()
 }
@@ -237,5 +248,43 @@ struct NothingFound;
 impl Retriever for NothingFound {
     fn retrieve(&self, probes: Vec<Probe>) -> BoxFuture<'_, Vec<Result<Hits, RetrievalError>>> {
         async move { probes.iter().map(|_| Ok(Hits::default())).collect() }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn identity_of(settings: &[(&str, &str)], granted: &[&str]) -> blake3::Hash {
+        let settings: Vec<_> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let granted: Vec<Host> = granted.iter().map(|host| host.parse().unwrap()).collect();
+        identity(&blake3::hash(b"file"), &settings, &granted)
+    }
+
+    #[test]
+    fn another_grant_is_another_identity() {
+        let settings = [("a.example", "b.example")];
+        let one = identity_of(&settings, &["a.example", "b.example:9200"]);
+        assert_eq!(one, identity_of(&settings, &["b.example:9200", "a.example"]), "in any order");
+        let others = [
+            identity_of(&settings, &[]),
+            identity_of(&settings, &["a.example"]),
+            identity_of(&settings, &["a.example", "b.example"]),
+            identity_of(&[], &["a.example", "b.example"]),
+            identity_of(&[], &["a.example", "b.example:9200"]),
+            identity_of(&[], &[]),
+        ];
+        for (at, identity) in others.iter().enumerate() {
+            assert!(*identity != one && !others[..at].contains(identity), "{at}");
+        }
+    }
+
+    /// Stored worlds know their rules by it.
+    #[test]
+    fn without_a_grant_the_identity_is_that_of_file_and_settings() {
+        let digest = blake3::hash(b"file");
+        let bytes = [&digest.as_bytes()[..], &1_u64.to_le_bytes()[..], b"k", &2_u64.to_le_bytes()[..], b"vw"].concat();
+        assert_eq!(identity_of(&[("k", "vw")], &[]), blake3::hash(&bytes));
     }
 }

@@ -56,7 +56,7 @@ pub struct Plugin {
     pub kind: PluginKind,
     /// BLAKE3 of the file.
     pub digest: blake3::Hash,
-    /// BLAKE3 of the file and its settings: equal identities give equal answers.
+    /// BLAKE3 of the file, its settings and the hosts that it may call: equal identities give equal answers.
     pub identity: blake3::Hash,
     pub source: Source,
     pub since: SystemTime,

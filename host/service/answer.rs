@@ -130,6 +130,8 @@ pub struct Explanation {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeExplanation {
+    /// `text`, `vector`, `pattern`, `symbol`; `path`: text of paths alone; `context`: what the request's `context`
+    /// names, to know what is near.
     pub kind: String,
     pub hits: u32,
     pub milliseconds: f64,

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
+use super::analysis::QueryAnalysis;
 use super::answer::SearchResult;
 use super::page::{self, Outcome};
 use super::stages::{Stages, Timings};
@@ -32,6 +33,8 @@ pub struct Export {
     pub truncated: bool,
     /// Parts of the search that failed.
     pub degraded_reasons: Vec<String>,
+    /// None when the query was not to be understood.
+    pub analysis: Option<QueryAnalysis>,
     pub timings: Timings,
     /// Never an empty page. The first failure is the last item. Dropping it ends the work.
     pub pages: BoxStream<'static, Result<Vec<SearchResult>, SearchError>>,
@@ -58,6 +61,7 @@ impl Service {
             window: plan.request.query.limit,
             truncated: outcome.window.truncated,
             degraded_reasons: outcome.degraded.clone(),
+            analysis: outcome.analysis.clone(),
             timings,
             pages: pages(plan, outcome, shown, turn),
         })

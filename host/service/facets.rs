@@ -1,5 +1,6 @@
 //! Counts over the candidate window, by what a client can narrow a search with. Knows no plugin.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,7 @@ impl Facets {
     /// None when nothing is wanted.
     pub(super) fn count(wanted: &[Facet], candidates: &[Candidate]) -> Option<Self> {
         let counted = |facet: Facet| {
-            let values = |candidate: &Candidate| values(facet, candidate);
-            wanted.contains(&facet).then(|| counts(candidates.iter().flat_map(values)))
+            wanted.contains(&facet).then(|| counts(candidates.iter().flat_map(|candidate| values(facet, candidate))))
         };
         (!wanted.is_empty()).then(|| Self {
             language: counted(Facet::Language),
@@ -68,22 +68,25 @@ impl Facets {
     }
 }
 
-fn values(facet: Facet, candidate: &Candidate) -> Vec<String> {
+/// Borrowed: a path of many folders has as many values, each nearly as long as itself.
+fn values(facet: Facet, candidate: &Candidate) -> Vec<Cow<'_, str>> {
     let document = &candidate.chunk.document;
     match facet {
-        Facet::Language => document.language.as_deref().map(str::to_owned).into_iter().collect(),
-        Facet::FileType => extension(&document.path).into_iter().collect(),
-        Facet::Directory => document.path.match_indices('/').map(|(at, _)| document.path[..at].to_owned()).collect(),
+        Facet::Language => document.language.as_deref().map(Cow::Borrowed).into_iter().collect(),
+        Facet::FileType => extension(&document.path).map(Cow::Owned).into_iter().collect(),
+        Facet::Directory => {
+            document.path.match_indices('/').map(|(at, _)| Cow::Borrowed(&document.path[..at])).collect()
+        }
     }
 }
 
-fn counts(values: impl Iterator<Item = String>) -> Vec<FacetCount> {
-    let mut counts: HashMap<String, u32> = HashMap::new();
+fn counts<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> Vec<FacetCount> {
+    let mut counts: HashMap<Cow<'a, str>, u32> = HashMap::new();
     values.for_each(|value| *counts.entry(value).or_default() += 1);
-    let mut counts: Vec<FacetCount> = counts.into_iter().map(|(value, count)| FacetCount { value, count }).collect();
-    counts.sort_unstable_by(|left, right| right.count.cmp(&left.count).then_with(|| left.value.cmp(&right.value)));
+    let mut counts: Vec<(Cow<'a, str>, u32)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     counts.truncate(MOST_VALUES);
-    counts
+    counts.into_iter().map(|(value, count)| FacetCount { value: value.into_owned(), count }).collect()
 }
 
 #[cfg(test)]

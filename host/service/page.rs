@@ -252,7 +252,7 @@ fn explanation(plan: &Plan, runs: &[ProbeRun]) -> Explanation {
     let probes = runs
         .iter()
         .map(|run| ProbeExplanation {
-            kind: run.probe.kind().name().into(),
+            kind: run.leg.into(),
             hits: run.result.as_ref().map_or(0, |hits| hits.len() as u32),
             milliseconds: run.took.as_secs_f64() * 1e3,
             error: run.result.as_ref().err().map(ToString::to_string),

@@ -39,7 +39,7 @@ impl Plan {
         namespace_of(&self.strategy)
     }
 
-    /// Everything that can change the answer. A swap, a setting or an index change makes another key, so
+    /// Everything that can change the answer. A swap, a setting, a grant or an index change makes another key, so
     /// nothing has to be deleted, and going back finds the old answers still warm. The host's version is
     /// part of it, because hosts of two versions may share a cache while they are replaced.
     pub fn key(&self, collection: &str, question: &Digest) -> Digest {

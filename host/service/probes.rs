@@ -11,13 +11,20 @@ use tracing::{Instrument, debug_span, field};
 
 use super::stages::{Step, Watcher};
 use crate::index::{Deadline, Snapshot};
-use crate::query::{Hits, Probe, RetrievalError, Scope};
+use crate::query::{Hits, Probe, Query, RetrievalError, Scope, TextField};
 use crate::runtime::Retriever;
+
+/// The leg of a text probe over paths alone.
+const PATH: &str = "path";
+/// The leg of a probe for what the client's context names: it says what is near, not what was asked for.
+const CONTEXT: &str = "context";
 
 /// One probe with its outcome.
 #[derive(Clone, Debug)]
 pub struct ProbeRun {
     pub probe: Probe,
+    /// Its kind, or what sets it apart from others of its kind.
+    pub leg: &'static str,
     pub result: Result<Hits, RetrievalError>,
     pub took: Duration,
 }
@@ -25,6 +32,8 @@ pub struct ProbeRun {
 pub struct ProbeRunner {
     snapshot: Snapshot,
     scope: Arc<Scope>,
+    /// What the client's context names.
+    context: Vec<String>,
     deadline: Deadline,
     runs: Mutex<Vec<ProbeRun>>,
     watcher: Option<Watcher>,
@@ -38,9 +47,10 @@ impl Drop for ProbeRunner {
 }
 
 impl ProbeRunner {
-    pub fn new(snapshot: Snapshot, scope: &Scope, deadline: Instant) -> Self {
-        let (scope, deadline) = (Arc::new(scope.clone()), deadline.into());
-        Self { snapshot, scope, deadline, runs: Mutex::default(), watcher: None }
+    pub fn new(snapshot: Snapshot, query: &Query, deadline: Instant) -> Self {
+        let (scope, deadline) = (Arc::new(query.scope.clone()), deadline.into());
+        let context = query.context().map(str::to_owned).collect();
+        Self { snapshot, scope, context, deadline, runs: Mutex::default(), watcher: None }
     }
 
     /// Tells of each probe as soon as it is done.
@@ -68,12 +78,29 @@ impl ProbeRunner {
             Ok(hits) => span.record("hits", hits.len()),
             Err(error) => span.record("error", word(error)),
         };
-        let run = ProbeRun { probe, result: result.clone(), took: began.elapsed() };
+        let leg = leg(&probe, &self.context);
+        let run = ProbeRun { probe, leg, result: result.clone(), took: began.elapsed() };
         if let Some(watcher) = &self.watcher {
             let _ = watcher.send(Step::Probed(run.clone()));
         }
         self.runs.lock().push(run);
         result
+    }
+}
+
+fn leg(probe: &Probe, context: &[String]) -> &'static str {
+    let kind = probe.kind().name();
+    let (text, is_of_paths) = match probe {
+        Probe::Text(probe) => (&probe.text, matches!(probe.fields[..], [(TextField::Path, _)])),
+        Probe::Symbol(probe) => (&probe.name, false),
+        Probe::Vector(_) | Probe::Pattern(_) => return kind,
+    };
+    // A folder of the file is near, too.
+    let is_around = |file: &str| file.strip_prefix(text.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    match context.iter().any(|named| named == text || (is_of_paths && is_around(named))) {
+        true => CONTEXT,
+        false if is_of_paths => PATH,
+        false => kind,
     }
 }
 
@@ -99,15 +126,55 @@ mod tests {
 
     use super::*;
     use crate::index::Index;
+    use crate::query::{SymbolMatch, SymbolProbe, TermMatch, TextProbe, VectorProbe};
 
     #[test]
     fn probes_are_abandoned_with_the_one_who_asked() {
         let folder = tempfile::TempDir::new().unwrap();
         let snapshot = Index::open(folder.path()).unwrap().snapshot();
-        let runner = ProbeRunner::new(snapshot, &Scope::default(), Instant::now() + Duration::from_secs(3600));
+        let runner = ProbeRunner::new(snapshot, &Query::new("a", 1), Instant::now() + Duration::from_secs(3600));
         let deadline = runner.deadline.clone();
         assert!(!deadline.is_over());
         drop(runner);
         assert!(deadline.is_over());
+    }
+
+    #[test]
+    fn legs_tell_probes_of_one_kind_apart() {
+        let text = |text: &str, fields: &[TextField]| {
+            let fields = fields.iter().map(|field| (*field, 1.0)).collect();
+            let (text, mode) = (text.to_owned(), TermMatch::Any);
+            Probe::Text(TextProbe { text, mode, fuzziness: 0, prefix: false, fields, limit: 10 })
+        };
+        let symbol = |name: &str| {
+            let (name, mode) = (name.to_owned(), SymbolMatch::Exact);
+            Probe::Symbol(SymbolProbe { name, mode, case_sensitive: false, limit: 10 })
+        };
+        let vector = |text: &str| Probe::Vector(VectorProbe { text: text.into(), min_similarity: None, limit: 10 });
+        let paths = [TextField::Path];
+        let mut query = Query::new("how are nodes visited", 10);
+        query.parameters = vec![
+            ("context_class".into(), "TreeWalker".into()),
+            ("context_file".into(), "host/index/text.rs".into()),
+            ("rrf_k".into(), "60".into()),
+        ];
+        let context: Vec<String> = query.context().map(str::to_owned).collect();
+        for (probe, expected) in [
+            (text("nodes visited", &[]), "text"),
+            (text("nodes visited", &[TextField::Body, TextField::Path]), "text"),
+            (text("tests", &paths), "path"),
+            (text("host/ind", &paths), "path"),
+            (text("host/index/text.rs", &paths), "context"),
+            (text("host/index", &paths), "context"),
+            (text("host/index", &[]), "text"),
+            (text("TreeWalker", &[]), "context"),
+            (symbol("TreeWalker"), "context"),
+            (symbol("Node"), "symbol"),
+            (symbol("60"), "symbol"),
+            (vector("TreeWalker"), "vector"),
+        ] {
+            assert_eq!(leg(&probe, &context), expected, "{probe:?}");
+        }
+        assert_eq!(leg(&symbol("TreeWalker"), &[]), "symbol");
     }
 }

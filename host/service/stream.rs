@@ -57,7 +57,8 @@ pub struct Progress {
     /// understood; then strategy and rank may come twice.
     pub stage: &'static str,
     pub state: StageState,
-    /// Kind of the probe: `text`, `vector`, `pattern`, `symbol`.
+    /// Kind of the probe: `text`, `vector`, `pattern`, `symbol`; `path`: text of paths alone; `context`: what the
+    /// request's `context` names, to know what is near.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leg: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +74,8 @@ pub struct Progress {
 /// The best hits of one probe, before they are fused and ranked.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Matches {
-    /// Kind of the probe: `text`, `vector`, `pattern`, `symbol`.
+    /// Kind of the probe: `text`, `vector`, `pattern`, `symbol`; `path`: text of paths alone; `context`: what the
+    /// request's `context` names, to know what is near.
     pub leg: &'static str,
     pub milliseconds: f64,
     /// All that the probe found within the window.
@@ -134,13 +136,8 @@ impl Service {
 impl Inner {
     /// From this process, or from the tier that hosts share.
     async fn kept(&self, plan: &Plan, key: Digest, began: Instant) -> Option<Answer> {
-        let namespace = plan.namespace();
-        if let Some(entry) = self.cache.get(namespace, key).await {
-            return Some(Answer::from_cache(entry, CacheStatus::Hit, began));
-        }
-        self.cache.fetch(namespace, &[key]).await;
-        let entry = self.cache.get(namespace, key).await?;
-        Some(Answer::from_cache(entry, CacheStatus::Shared, began))
+        let (entry, source) = self.cache.find(plan.namespace(), key).await?;
+        Some(Answer::from_cache(entry, source, began))
     }
 
     async fn tell(self: Arc<Self>, plan: Plan, key: Digest, events: Sender<SearchEvent>, began: Instant) {
@@ -190,7 +187,7 @@ impl Inner {
             })],
             Step::Probed(run) => {
                 let ended = Progress {
-                    leg: Some(run.probe.kind().name()),
+                    leg: Some(run.leg),
                     milliseconds: Some(run.took.as_secs_f64() * 1e3),
                     count: run.result.as_ref().ok().map(|hits| hits.len() as u32),
                     error: run.result.as_ref().err().map(probes::word),
@@ -207,7 +204,7 @@ impl Inner {
 
 /// None for a probe without hits; what cannot be read now will be missed by the answer, too.
 fn matches(plan: &Plan, run: ProbeRun) -> Option<Matches> {
-    let ProbeRun { probe, result, took } = run;
+    let ProbeRun { probe, leg, result, took } = run;
     let found = result.ok().filter(|hits| !hits.is_empty())?;
     let shown = found.len().min(FIRST_MATCHES).min(plan.request.max_results as usize);
     let first = Hits {
@@ -216,8 +213,7 @@ fn matches(plan: &Plan, run: ProbeRun) -> Option<Matches> {
         scores: found.scores[..shown].to_vec(),
         truncated: found.truncated,
     };
-    let leg = probe.kind().name();
-    let run = ProbeRun { probe, result: Ok(first.clone()), took };
+    let run = ProbeRun { probe, leg, result: Ok(first.clone()), took };
     let window = Window::new(&plan.snapshot, first, vec![run], shown as u32).ok()?;
     let scores: Vec<f32> = window.candidates.iter().map(|candidate| candidate.score).collect();
     let order: Vec<usize> = (0..scores.len()).collect();

@@ -2,6 +2,9 @@
 //! own tests run them all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Documents that get new versions as they are.
+mod renewal;
+
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -28,6 +31,8 @@ pub(crate) const CHECKS: &[Check] = &[
     |store| a_large_batch_is_written_whole(store).boxed(),
     |store| names_without_room_for_nul_are_refused_or_mended(store).boxed(),
     |store| nothing_to_do_changes_nothing(store).boxed(),
+    |store| renewal::documents_are_news_as_they_are(store).boxed(),
+    |store| renewal::nothing_comes_back(store).boxed(),
 ];
 
 /// A document without stamp, written now.

@@ -76,6 +76,9 @@ pub trait Portable: DocumentStore + HistoryStore + KeyStore + UsageStore + World
     /// All of them, by id.
     async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError>;
 
+    /// A page after a row, the first one after none; by day, question and path. Empty only at the end.
+    async fn export_usage(&self, after: Option<&UsageRow>) -> Result<Vec<UsageRow>, StoreError>;
+
     async fn target(&self) -> Result<Target, StoreError>;
 
     /// Notes that a copy has begun. Forgets snapshots and rules that an earlier one left, for its source may have let
@@ -101,8 +104,8 @@ pub(super) const PAGE_ROWS: i64 = 256;
 /// Events of the world a page at most.
 const EVENTS: u32 = 10_000;
 
-/// Rows of counts of use that are written at once.
-const USAGE_ROWS: usize = 10_000;
+/// Counts of use a page at most.
+pub(super) const USAGE_ROWS: i64 = 10_000;
 
 /// Rows of history a page at most.
 const HISTORY_ROWS: u32 = 10_000;
@@ -229,12 +232,13 @@ async fn read(
             at = next;
         }
     }
-    let usage = from.usage(i32::MAX.cast_unsigned()).await?;
-    seen.usage(&usage);
-    if let Some(to) = into {
-        for rows in usage.chunks(USAGE_ROWS) {
-            to.record_usage(rows).await?;
+    let mut usage = from.export_usage(None).await?;
+    while let Some(last) = usage.last().cloned() {
+        seen.usage(&usage);
+        if let Some(to) = into {
+            to.record_usage(&usage).await?;
         }
+        usage = from.export_usage(Some(&last)).await?;
     }
     read_world(from, into, &mut seen).await?;
     Ok(seen.finish(last_sequence))

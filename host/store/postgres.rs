@@ -44,7 +44,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, KeyStore, Lease, MonitoredStore, NewDocument,
-    PoolFigures, Root, StoreError, StoredChange, StoredKey, Task, Upserted, version,
+    PoolFigures, Renewed, Root, StoreError, StoredChange, StoredKey, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
 use crate::store::monitor::DatabaseReport;
@@ -206,6 +206,11 @@ impl DocumentStore for PostgresStore {
 
     async fn remove(&self, root: u64, paths: &[String]) -> Result<u64, StoreError> {
         call!(self, CALL, |session| roots::remove(session, &self.host, root, paths))?.ok_or_else(contended)
+    }
+
+    async fn renew(&self, root: u64, after: u64, until: u64, limit: u32) -> Result<Option<Renewed>, StoreError> {
+        let renewed = call!(self, CALL, |session| roots::renew(session, &self.host, root, after, until, limit))?;
+        renewed.ok_or_else(contended)
     }
 
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<StoredChange>, StoreError> {

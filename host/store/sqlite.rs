@@ -27,8 +27,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, SqlitePool};
 
 use super::{
-    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, Root, StoreError, StoredChange,
-    Task, Upserted, version,
+    Counts, DEFAULT_MAX_CONTENT_BYTES, DocumentStore, Fingerprint, Lease, NewDocument, Renewed, Root, StoreError,
+    StoredChange, Task, Upserted, version,
 };
 use crate::index::DocumentVersion;
 use crate::store::monitor::StatementLog;
@@ -114,6 +114,10 @@ impl DocumentStore for SqliteStore {
 
     async fn remove(&self, root: u64, paths: &[String]) -> Result<u64, StoreError> {
         self.timed("remove", documents::remove(&self.writer, root, paths)).await.map_err(failure)
+    }
+
+    async fn renew(&self, root: u64, after: u64, until: u64, limit: u32) -> Result<Option<Renewed>, StoreError> {
+        self.timed("renew", documents::renew(&self.writer, root, after, until, limit)).await.map_err(failure)
     }
 
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<StoredChange>, StoreError> {

@@ -12,7 +12,7 @@ pub struct Task {
     pub id: String,
     pub kind: TaskKind,
     pub state: TaskState,
-    /// The folder, as the client gave it.
+    /// The folder, as the client gave it, or in words what else it is about.
     pub path: String,
     pub progress: Progress,
     /// Why it failed or was interrupted.
@@ -30,6 +30,8 @@ pub struct Task {
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     IndexFolder,
+    /// Posted documents are derived anew.
+    RenewDocuments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +52,7 @@ impl TaskState {
     }
 }
 
-/// What a folder's indexing has done so far.
+/// What a task has done so far; documents that are derived anew count as files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::StoreError;
 
 /// How often on one day.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
 pub struct UsageRow {
     /// As it is compared; any text without NUL.
     pub question: String,
@@ -15,6 +15,14 @@ pub struct UsageRow {
     /// Days since 1970 (UTC).
     pub day: i64,
     pub count: i64,
+}
+
+impl UsageRow {
+    /// Day, question and path of the last row of a page, after which the next one begins. The count, which may grow
+    /// meanwhile, is no part of it.
+    pub(super) fn place(last: Option<&Self>) -> (i64, &str, &str) {
+        last.map_or((i64::MIN, "", ""), |row| (row.day, row.question.as_str(), row.path.as_str()))
+    }
 }
 
 /// What to forget: all that satisfies every condition that is given.

@@ -1,5 +1,6 @@
-//! New dictionaries: of the corpus when the index has changed, of the history when other queries are frequent. One at
-//! a time, on a thread of its own, and never so often that it becomes a burden.
+//! New dictionaries: of the corpus when the index has changed, of the history when other queries are frequent. Each on
+//! a thread of its own, and never so often that it becomes a burden. Neither waits for the other: what is to be
+//! forgotten would be shown for as long as a large corpus takes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,15 +33,15 @@ impl Suggest {
     pub async fn renew(self: Arc<Self>, closing: CancellationToken) {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = self.follow(&closing) => {}
+            () = self.follow_corpus(&closing) => {}
+            () = self.follow_history() => {}
         }
     }
 
-    async fn follow(&self, closing: &CancellationToken) {
+    async fn follow_corpus(&self, closing: &CancellationToken) {
         let mut seen = 0;
         let mut pending: Option<Pending> = None;
         let mut rest_until = Instant::now();
-        let mut history: Option<(u64, Instant)> = None;
         loop {
             let now = Instant::now();
             let generation = self.index.snapshot().generation();
@@ -56,6 +57,13 @@ impl Suggest {
                 }
                 rest_until = Instant::now() + (now.elapsed() * REST).max(self.options.refresh);
             }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn follow_history(&self) {
+        let mut history: Option<(u64, Instant)> = None;
+        loop {
             let version = self.log.version();
             let rested = |(known, at): (u64, Instant)| {
                 // What is to be forgotten is not shown for a while longer.

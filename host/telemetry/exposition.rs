@@ -1,6 +1,8 @@
 //! Figures that other layers already keep: read when somebody scrapes, never counted twice. The labels
-//! are names of loaded plugins and of cache namespaces, so their number is bounded by what is loaded.
+//! are names of loaded plugins, of models and of cache namespaces, so their number is bounded by what is loaded.
 
+/// Embedding models.
+mod models;
 /// The server as a whole.
 mod server;
 /// The tier of the cache that hosts share.
@@ -17,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::cache;
+use crate::index::ModelStats;
 
 /// Sizes of the indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct PluginFigures {
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
     pub index: IndexFigures,
+    /// What the index has of each embedding model.
+    pub models: Vec<ModelStats>,
     pub plugins: Vec<PluginFigures>,
     pub cache: cache::Figures,
     pub server: ServerFigures,
@@ -73,6 +78,7 @@ impl Readings {
     pub(super) fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("corsac");
         self.add_index(&mut registry);
+        models::add(&self.models, &mut registry);
         self.add_plugins(&mut registry);
         self.add_cache(&mut registry);
         if let Some(shared) = &self.cache.shared {

@@ -43,10 +43,21 @@ pub enum BadEndpoint {
     Url,
     #[error("carries a user name or password: give the key by itself")]
     Credentials,
-    #[error("has a key with characters that no header takes")]
+    #[error("has characters that no header takes: give it without a line end")]
     Key,
-    #[error("names no model")]
+    #[error("is empty: name the model that the service shall use")]
     Model,
+}
+
+impl BadEndpoint {
+    /// Which of the values of a service is at fault.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Url | Self::Credentials => "url",
+            Self::Key => "key",
+            Self::Model => "model",
+        }
+    }
 }
 
 impl std::fmt::Debug for Endpoint {

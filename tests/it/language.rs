@@ -54,6 +54,11 @@ async fn a_language_in_the_text_narrows_the_search_and_the_answer_says_so() {
     assert_eq!(answer["analysis"]["filters"]["file_types"], json!(["py", "pyi"]));
     assert_eq!(answer["analysis"]["entities"][2]["value"], "python", "{answer}");
     assert!(paths(&answer).iter().all(|path| path.ends_with(".py")), "{:?}", paths(&answer));
+    // An export says so in its last line.
+    let request = server.posting("/api/search/natural-language", json!({"query": question}).to_string());
+    let export = server.send(request.header("accept", "application/x-ndjson")).await.unwrap();
+    let last: Value = serde_json::from_str(export.text().lines().next_back().unwrap()).unwrap();
+    assert_eq!((&last["done"], &last["analysis"]), (&json!(true), &answer["analysis"]));
     // The plain strategy, as any other, has no filter of its own.
     assert!(server.query("natural", question).await.get("analysis").is_none());
 }

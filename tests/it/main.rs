@@ -13,6 +13,7 @@ mod faults;
 mod hostile;
 mod indexing;
 mod language;
+mod model;
 mod outage;
 mod page;
 mod pages;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use services::Browser;
 
-use crate::support::browser::{ENTER, ESCAPE, Page};
+use crate::support::browser::{END, ENTER, ESCAPE, HOME, LEFT, PAGE_DOWN, Page, RIGHT, TAB, UP};
 use crate::support::client::wait_for;
 use crate::support::server::Local;
 use crate::support::tree::Tree;
@@ -61,9 +61,11 @@ async fn a_browser_searches_sees_a_swap_and_looks_at_the_world() {
     let version = "[data-plugin='rank-versioned'] td:nth-child(2), [data-plugin='versioned'] td:nth-child(2)";
     assert_eq!(text(&page, version, |version| !version.is_empty()).await, "1.0.0");
 
-    // A swap: the table follows by itself, and the next search shows the other version.
+    // A swap: the table follows by itself, leaves the focus where it is, and the next search shows the other version.
+    page.run("document.querySelector(\"[data-plugin$='versioned'] button\").focus()").await;
     put(&fixture("versioned-ranker-v2"), &plugins.path().join("v.wasm"));
     text(&page, version, |version| version == "2.0.0").await;
+    assert_eq!(page.run("return document.activeElement.matches(\"[data-plugin$='versioned'] button\")").await, true);
     page.press("body", "1").await;
     page.click("#search-form button").await;
     text(&page, "#answer", |answer| answer.contains("versioned 2.0.0")).await;
@@ -84,7 +86,70 @@ async fn a_browser_searches_sees_a_swap_and_looks_at_the_world() {
     assert_eq!(foreign(&page).await, Vec::<String>::new());
 }
 
-/// Colours that the page really has, dark and light: text stands out against what is behind it.
+/// Who has no pointer reaches every agent on the map, and reads or hears who it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_on_the_map_are_chosen_from_the_keyboard() {
+    let server = Local::start(&Tree::of(&[("a.txt", "the quick brown fox\n")]), |_| {}).await;
+    let paused = server.post("/api/ecs/clock/pause", json!({})).await;
+    assert_eq!(paused.status, 200, "{}", paused.text());
+    let placed = [("middle", 0, 0), ("east", 40, 5), ("far-east", 80, 0), ("north", -5, 60), ("twin", 0, 0)];
+    let agents = placed.map(|(id, x, y)| json!({"agent_id": id, "name": id, "x": x, "y": y}));
+    let made = server.post("/api/ecs/agents/batch", json!({"agents": agents})).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let browser = Browser::start();
+    let page = Page::open(&browser, &server.url("/#world"), false).await;
+    let drawn = "return document.querySelector('#map').dataset.agents";
+    wait_for("five agents on the map", async || (page.run(drawn).await == "5").then_some(())).await;
+
+    // What a click shows, to compare. WebDriver clicks the middle of what is seen, so all of the map has to be.
+    page.run("document.querySelector('#map').scrollIntoView({block: 'center'})").await;
+    page.click("#map").await;
+    let clicked = text(&page, "#agent", |told| told.starts_with("middle (middle), fox, generation")).await;
+    page.press("#map", ESCAPE).await;
+    let focus = "const keys = document.querySelector('#map-keys');
+        return [document.activeElement.localName, getComputedStyle(keys).visibility]";
+    assert_eq!(page.run(focus).await, json!(["body", "hidden"]));
+
+    // Tab reaches the map, which shows that it has the focus, and its keys.
+    page.press("#whole", TAB).await;
+    assert_eq!(page.run(focus).await, json!(["canvas", "visible"]));
+    assert_eq!(page.run("return getComputedStyle(document.activeElement).outlineStyle").await, "solid");
+
+    // The mark has the colour of text, and dots have not.
+    let marked = "const map = document.querySelector('#map');
+        const parts = map.getContext('2d').getImageData(0, 0, map.width, map.height).data;
+        const dark = (alpha) => parts[alpha] > 200 && parts.subarray(alpha - 3, alpha).every((part) => part < 70);
+        return parts.some((_, at) => at % 4 === 3 && dark(at))";
+    assert_eq!(page.run(marked).await, false);
+    for (key, who) in [
+        (RIGHT, "middle, fox, at 0, 0 (1 of 5)"),
+        (RIGHT, "east, fox, at 40, 5 (2 of 5)"),
+        (RIGHT, "far-east, fox, at 80, 0 (3 of 5)"),
+        (RIGHT, "far-east, fox, at 80, 0 (3 of 5); nobody is further right"),
+        (LEFT, "east, fox, at 40, 5 (2 of 5)"),
+        (LEFT, "middle, fox, at 0, 0 (1 of 5)"),
+        (UP, "north, fox, at -5, 60 (4 of 5)"),
+        // Stands where another does: no arrow tells them apart.
+        (PAGE_DOWN, "twin, fox, at 0, 0 (5 of 5)"),
+        (HOME, "middle, fox, at 0, 0 (1 of 5)"),
+        (END, "twin, fox, at 0, 0 (5 of 5)"),
+        (HOME, "middle, fox, at 0, 0 (1 of 5)"),
+    ] {
+        page.press("#map", key).await;
+        text(&page, "#agent", |told| told == who).await;
+    }
+    assert_eq!(page.run(marked).await, true);
+    page.press("#map", &ENTER.to_string()).await;
+    text(&page, "#agent", |told| told == clicked).await;
+
+    page.press("#map", ESCAPE).await;
+    text(&page, "#agent", str::is_empty).await;
+    assert_eq!(page.run(focus).await, json!(["body", "hidden"]));
+    assert_eq!(page.run(marked).await, false);
+}
+
+/// Colours that the page really has, dark and light: text stands out against what is behind it, and so do the edges
+/// of what one writes into or picks from.
 #[tokio::test(flavor = "multi_thread")]
 async fn text_can_be_read_in_light_and_dark() {
     let server = Local::start(&Tree::of(&[("a.txt", "the quick brown fox\n")]), |_| {}).await;
@@ -103,18 +168,20 @@ async fn text_can_be_read_in_light_and_dark() {
                     if (colour.length < 4 || colour[3] > 0) return colour;
                 }
             };
-            const shown = ["body", "#answer", ".tag", ".score", "pre", "mark", "summary", "nav button[aria-current]", "footer p"];
-            const contrasts = shown.map((css) => {
+            const contrast = (css, property, least) => {
                 const element = document.querySelector(css);
-                const [one, two] = [luminance(numbers(getComputedStyle(element).color)), luminance(behind(element))];
-                return [css, (Math.max(one, two) + .05) / (Math.min(one, two) + .05)];
-            });
-            return { contrasts, back: getComputedStyle(document.body).backgroundColor };
+                const [one, two] = [luminance(numbers(getComputedStyle(element)[property])), luminance(behind(element))];
+                return [css, (Math.max(one, two) + .05) / (Math.min(one, two) + .05), least];
+            };
+            const shown = ["body", "#answer", ".tag", ".score", "pre", "mark", "summary", "nav button[aria-current]", "footer p"];
+            const texts = shown.map((css) => contrast(css, "color", 4.5));
+            const edges = ["#query", "#strategy"].map((css) => contrast(css, "borderTopColor", 3));
+            return { contrasts: [...texts, ...edges], back: getComputedStyle(document.body).backgroundColor };
         "##;
         let measured = page.run(script).await;
         for pair in measured["contrasts"].as_array().unwrap() {
-            // WCAG 2.2, 1.4.3: at least 4.5 to 1; the formula of relative luminance is theirs, too.
-            assert!(pair[1].as_f64().unwrap() >= 4.5, "dark {dark}: {pair}");
+            // WCAG 2.2: text 4.5 to 1 (1.4.3), edges 3 to 1 (1.4.11); the formula of relative luminance is theirs.
+            assert!(pair[1].as_f64().unwrap() >= pair[2].as_f64().unwrap(), "dark {dark}: {pair}");
         }
         backs.push(measured["back"].clone());
     }

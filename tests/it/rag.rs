@@ -187,16 +187,26 @@ async fn a_large_stream_is_stored_as_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_derives_every_file_again() {
+async fn a_rebuild_derives_every_document_again() {
     let (_tree, server) = served().await;
+    let items = json!([{"source": "llamas.md", "content": "Llamas spit.\n"}, {"content": "Wombats dig.\n"}]);
+    server.post("/api/rag/ingest", json!({"items": items})).await;
     let chunks = async || server.get("/api/rag/admin/stats").await.json()["total_chunks"].clone();
-    let before = chunks().await;
+    let generation = async || server.get("/api/search/stats").await.json()["generation"].as_u64().unwrap();
+    let before = (chunks().await, generation().await);
     let reply = server.post("/api/rag/admin/rebuild-index", json!({})).await;
     assert_eq!(reply.status, 202, "{}", reply.text());
-    let id = reply.json()["result"]["tasks"][0]["id"].as_str().unwrap().to_owned();
-    let task = server.finished(&id).await;
-    assert_eq!((&task["state"], &task["progress"]["indexed"]), (&json!("succeeded"), &json!(2)), "{task}");
-    assert_eq!(chunks().await, before);
+    let message = "a folder is read again; posted documents are derived anew";
+    assert_eq!(reply.json()["message"], message);
+    let tasks = reply.json()["result"]["tasks"].as_array().unwrap().clone();
+    assert_eq!(tasks.iter().map(|task| task["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["index", "renew"]);
+    for task in tasks {
+        let task = server.finished(task["id"].as_str().unwrap()).await;
+        assert_eq!((&task["state"], &task["progress"]["indexed"]), (&json!("succeeded"), &json!(2)), "{task}");
+    }
+    assert_eq!((chunks().await, generation().await), (before.0, before.1 + 4));
+    let found = ask(&server, json!({"q": "why do llamas spit"})).await;
+    assert_eq!(found["hits"][0]["file_path"], "llamas.md");
     let status = server.get("/api/rag/admin/indexing-status").await.json();
     assert_eq!(
         (&status["queue_depth"], &status["in_flight"], &status["pending_changes"]),

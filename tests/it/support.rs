@@ -4,6 +4,8 @@
 pub mod browser;
 /// What a test asks a server, and what it gets back.
 pub mod client;
+/// A tiny embedding model.
+pub mod encoder;
 /// Clients that post documents and remember what they were promised.
 pub mod posting;
 /// Servers: the binary as a process, and the same parts within the test.

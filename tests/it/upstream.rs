@@ -19,10 +19,12 @@ use crate::support::server::{Local, plugins};
 use crate::support::tree::Tree;
 
 const NAME: &str = "strategy-opensearch";
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     ("src/cache.rs", "pub fn evict() {}\n\npub fn keep() {}\n"),
     ("lib/src/cache.rs", "pub fn evict_elsewhere() {}\n"),
     ("docs/guide.md", "# Guide\n\nHow to evict.\n"),
+    ("docs/cache-keys.md", "# One\n"),
+    ("docs/cache/keys.md", "# Other\n"),
 ];
 
 /// An engine with one index, which knows better than we do: the guide first, then a line of the code.
@@ -37,7 +39,9 @@ async fn engine() -> Engine {
         assert_eq!(body["query"]["multi_match"]["query"], "evict");
         let hit =
             |path: &str, line: u32, score: f32| json!({ "_score": score, "_source": { "path": path, "line": line } });
-        let hits = [hit("docs/guide.md", 3, 9.5), hit("src/cache.rs", 3, 4.5), hit("gone.rs", 1, 2.0)];
+        let mut hits = vec![hit("docs/guide.md", 3, 9.5), hit("src/cache.rs", 3, 4.5), hit("gone.rs", 1, 2.0)];
+        // Not to be told from another file by the words of its path.
+        hits.push(hit("docs/cache-keys.md", 1, 1.5));
         Json(json!({ "timed_out": false, "_shards": { "failed": 0 }, "hits": { "hits": hits } }))
     }
     let asked = Arc::<AtomicU32>::default();
@@ -70,7 +74,9 @@ async fn the_engine_decides_what_comes_and_in_which_order() {
     let answer = server.query("opensearch", "evict").await;
     assert_eq!(places(&answer), ["docs/guide.md:3", "src/cache.rs:3"]);
     assert_eq!((&answer["degraded"], &answer["search_strategies"]), (&json!(false), &json!(["opensearch"])));
-    assert_eq!(answer["reason"], "1 of the engine's 3 hits are not in this index");
+    let reason = "1 of the engine's 4 hits are not in this index; \
+                  1 of the engine's 4 hits have a path whose words fit several files of this index";
+    assert_eq!(answer["reason"], reason);
     // The engine may know more the next time.
     server.query("opensearch", "evict").await;
     assert_eq!(engine.asked.load(Ordering::Relaxed), 2);

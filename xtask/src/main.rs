@@ -134,8 +134,7 @@ fn lint(root: &Path) -> Result<(), Failure> {
     toolchain::require_lints(root)?;
     toolchain::require_cpp()?;
     run(cargo(root).args(["fmt", "--all", "--check"]), "run cargo fmt --all")?;
-    run(
-        cargo(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        "the lint's message above says what to change",
-    )
+    // The users of the suite are built by no test, so this is what notices that they no longer compile.
+    let clippy = ["clippy", "--workspace", "--all-targets", "--features", "suite/load", "--", "-D", "warnings"];
+    run(cargo(root).args(clippy), "the lint's message above says what to change")
 }

@@ -41,15 +41,20 @@ pub fn propose_with(
     let located = answered.and_then(|hits| locate::chunks(&hits, &retrieve).map(|located| (hits, located)));
     match located {
         Ok((hits, located)) => {
-            let reason = (located.unknown > 0)
-                .then(|| format!("{} of the engine's {} hits are not in this index", located.unknown, hits.rows.len()));
+            let lost = [
+                (located.unknown, "are not in this index"),
+                (located.ambiguous, "have a path whose words fit several files of this index"),
+            ];
+            let lost = lost.iter().filter(|(count, _)| *count > 0);
+            let lost: Vec<String> =
+                lost.map(|(count, why)| format!("{count} of the engine's {} hits {why}", hits.rows.len())).collect();
             Ok(Proposal {
                 chunks: located.chunks,
                 lines: located.lines,
                 scores: located.scores,
                 strategies: vec!["opensearch".into()],
                 degraded: hits.partial.iter().map(|why| format!("opensearch: {why}")).collect(),
-                reason,
+                reason: (!lost.is_empty()).then(|| lost.join("; ")),
             })
         }
         Err(why) => {

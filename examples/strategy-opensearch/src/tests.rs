@@ -26,6 +26,7 @@ const ANSWER: &str = r#"{ "timed_out": false, "_shards": { "failed": 0 }, "hits"
     { "_score": 1.5, "_source": { "path": "src/b.rs", "line": 3 } } ] } }"#;
 
 /// `src/a.rs` is chunk 10; `src/b.rs` chunks 20 and 21 from lines 1 and 20; a longer path matches the phrase worse.
+/// `src/c-d.rs` is chunks 30 and 31, and `src/c/d.rs`, which has the same words, is 40.
 fn index(probes: &[Probe]) -> Vec<Result<Hits, RetrievalError>> {
     let found = |probe: &Probe| {
         let Probe::Text(probe) = probe else { return hits(&[99]) };
@@ -36,6 +37,7 @@ fn index(probes: &[Probe]) -> Vec<Result<Hits, RetrievalError>> {
         let (chunks, lines, scores) = match probe.text.as_str() {
             "src/a.rs" => (vec![10], vec![1], vec![4.0]),
             "src/b.rs" => (vec![21, 20, 77], vec![20, 1, 22], vec![4.0, 4.0, 3.0]),
+            "src/c-d.rs" => (vec![30, 31, 40], vec![1, 9, 1], vec![4.0; 3]),
             _ => (vec![], vec![], vec![]),
         };
         Ok(Hits { chunks, lines, scores, truncated: false })
@@ -64,6 +66,15 @@ fn the_engines_hits_keep_its_order_and_its_scores() {
         "_source": ["path", "line"],
     });
     assert_eq!(serde_json::from_str::<serde_json::Value>(&request.body).unwrap(), expected);
+}
+
+#[test]
+fn a_path_that_fits_several_files_is_left_out_and_told() {
+    let answer = ANSWER.replace("gone.rs", "src/c-d.rs");
+    let proposal = propose_with(&query("borrow"), settings, |_| Ok((200, answer.clone().into_bytes())), index).unwrap();
+    assert_eq!((proposal.chunks, proposal.degraded.len()), (vec![21, 10, 20], 0));
+    let expected = "1 of the engine's 4 hits have a path whose words fit several files of this index";
+    assert_eq!(proposal.reason.unwrap(), expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::cmd;
 
 use super::connections::Request;
-use super::{SharedKey, SharedTier};
+use super::{SharedKey, SharedTier, Value, value};
 
 /// Removes the key only if it still holds our token.
 const RELEASE: &str =
@@ -31,24 +31,29 @@ pub(in crate::cache) struct Lock {
 }
 
 impl SharedTier {
-    /// The right to compute an entry, for at most `life`.
-    pub(in crate::cache) async fn claim(self: &Arc<Self>, key: &SharedKey, life: Duration) -> Claim {
+    /// The right to compute an entry, for at most `life`, and what there is of it by now: since the caller has looked,
+    /// another host may have finished.
+    pub(in crate::cache) async fn claim(self: &Arc<Self>, key: &SharedKey, life: Duration) -> (Claim, Option<Value>) {
         let mut token = [0; 16];
         if getrandom::fill(&mut token).is_err() {
-            return Claim::Free;
+            return (Claim::Free, None);
         }
         // Before it is asked for: whoever is dropped in the middle, or gives up on an answer that comes late, leaves
         // no lock behind for which nobody computes.
         let lock = Lock { tier: self.clone(), key: self.lock_name(key), token: u128::from_le_bytes(token).to_string() };
-        let mut set = cmd("SET");
-        set.arg(&lock.key).arg(&lock.token).arg("NX").arg("PX").arg(life.as_millis().max(1) as u64);
-        match self.call::<Option<String>>(Request::Command(set)).await {
-            Ok(Some(_)) => Claim::Won(lock),
-            Ok(None) => {
+        let mut both = redis::pipe();
+        both.cmd("SET").arg(&lock.key).arg(&lock.token).arg("NX").arg("PX").arg(life.as_millis().max(1) as u64);
+        both.cmd("GET").arg(&key.name);
+        match self.call::<(Option<String>, Option<Vec<u8>>)>(Request::Pipeline(both)).await {
+            Ok((won, bytes)) => {
+                let value = bytes.and_then(|bytes| value::decode(&key.name, bytes));
+                if won.is_some() {
+                    return (Claim::Won(lock), value);
+                }
                 lock.forget();
-                Claim::Lost
+                (Claim::Lost, value)
             }
-            Err(_) => Claim::Free,
+            Err(_) => (Claim::Free, None),
         }
     }
 

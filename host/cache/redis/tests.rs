@@ -167,6 +167,19 @@ async fn many_at_once_go_in_one_round_trip() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_and_found_in_the_shared_tier_is_a_hit_there_and_nothing_warmed() {
+    let server = Redis::start();
+    let (one, two) = (host(&server.url()).await, host(&server.url()).await);
+    ask(&one, 1).await;
+    written(&one, 1).await;
+    assert_eq!(two.find("hybrid", digest(1)).await, Some((entry("answer 1"), Source::Shared)));
+    assert_eq!(two.find("hybrid", digest(1)).await, Some((entry("answer 1"), Source::Hit)));
+    assert_eq!(two.find("hybrid", digest(2)).await, None);
+    let figures = two.figures().await.namespaces.remove(0);
+    assert_eq!((figures.shared, figures.hits, figures.misses, figures.warmed), (1, 1, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_does_all_of_it() {
     let cluster = RedisCluster::start();
     let (one, two) = (host(&cluster.url()).await, host(&cluster.url()).await);
@@ -309,5 +322,18 @@ async fn who_is_dropped_while_asking_for_the_lock_leaves_none() {
     server.pause();
     assert!(tokio::time::timeout(Duration::from_millis(20), tier.claim(&key, hour)).await.is_err());
     server.resume();
-    eventually("the lock", async || matches!(tier.claim(&key, hour).await, Claim::Won(_))).await;
+    eventually("the lock", async || matches!(tier.claim(&key, hour).await.0, Claim::Won(_))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_the_lock_after_another_host_has_finished_is_given_what_that_has_found() {
+    let server = Redis::start();
+    let (one, two) = (host(&server.url()).await, host(&server.url()).await);
+    let tier = two.inner.shared.clone().unwrap();
+    let key = tier.key("hybrid", &digest(3));
+    assert!(tier.get(&key).await.unwrap().is_none());
+    ask(&one, 3).await;
+    written(&one, 1).await;
+    let (_claim, value) = tier.claim(&key, Duration::from_secs(1)).await;
+    assert_eq!(value.unwrap().entry, entry("answer 3"));
 }

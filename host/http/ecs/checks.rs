@@ -81,7 +81,8 @@ impl Checks {
         if given && !((3..=50).contains(&id.len()) && id.bytes().all(plain)) {
             self.refuse(field, "must be 3 to 50 letters, digits, `_` or `-`");
         } else if TAKEN.contains(&id.as_str()) {
-            self.refuse(field, "is a word of this API's own paths");
+            let violation = Violation::new(field, "is a word of this API's own paths");
+            self.0.push(violation.remedy(format!("choose another than {}", TAKEN.join(", "))));
         }
         id
     }
@@ -90,20 +91,25 @@ impl Checks {
     pub(super) fn other(&mut self, field: &str, id: Option<String>, first: &str) -> String {
         let id = self.required(field, id);
         if !id.is_empty() && id == first {
-            self.refuse(field, "is the same agent");
+            self.0.push(Violation::new(field, "is the same agent").remedy("name another one"));
         }
         id
     }
 
     /// A name: something, and not too much of it.
     pub(super) fn name(&mut self, field: &str, name: Option<&str>) {
-        if name.is_some_and(|name| name.trim().is_empty()) {
-            self.refuse(field, "is empty");
-        } else if name.is_some_and(|name| name.chars().count() > MAX_NAME) {
-            self.refuse(field, format!("has more than {MAX_NAME} characters"));
-        } else if name.is_some_and(|name| name.chars().any(char::is_control)) {
-            self.refuse(field, "has a control character");
-        }
+        let Some(name) = name else { return };
+        let message = if name.trim().is_empty() {
+            "is empty"
+        } else if name.chars().count() > MAX_NAME {
+            "is too long"
+        } else if name.chars().any(char::is_control) {
+            "has a control character"
+        } else {
+            return;
+        };
+        let remedy = format!("write 1 to {MAX_NAME} characters, none of them a control character");
+        self.0.push(Violation::new(field, message).remedy(remedy));
     }
 
     pub(super) fn between(&mut self, field: &str, value: Option<f32>, least: f32, most: f32) {

@@ -67,7 +67,8 @@ pub(in crate::http) async fn events(
     let resumed = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().trim()) {
         None | Some("") => None,
         Some(id) => Some(id.parse().ok().filter(|sequence| *sequence <= MAX_NUMBER).ok_or_else(|| {
-            Problem::invalid(vec![Violation::new("last-event-id", "is not the sequence of an event")])
+            let violation = Violation::new("last-event-id", "is not the sequence of an event");
+            Problem::invalid(vec![violation.remedy("send the `id` of the last event that came, or leave it out")])
         })?),
     };
     let happening = world.watch(resumed.or(given.then_some(after))).await?;

@@ -45,7 +45,8 @@ pub(super) fn find_spirit(spirits: Vec<rules::Spirit>, name: &str) -> Result<rul
 
 fn unknown(what: &str, name: &str) -> Problem {
     let name: String = name.chars().take(64).collect();
-    Problem::new(Code::NotFound, format!("the rules that decide now know no {what} `{name}`"))
+    let detail = format!("the rules that decide now know no {what} `{name}`; /api/ecs/naming/enums lists them all");
+    Problem::new(Code::NotFound, detail)
 }
 
 #[derive(Serialize, ToSchema)]

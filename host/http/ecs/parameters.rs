@@ -32,7 +32,7 @@ impl Parameters {
             if !known.contains(&name.as_str()) {
                 violations.push(body::unknown_field(&name, known));
             } else if given.iter().any(|(other, _)| *other == name) {
-                violations.push(Violation::new(name, "is there twice"));
+                violations.push(Violation::new(name, "is there twice").remedy("send it once"));
             } else {
                 given.push((name, value));
             }

@@ -13,7 +13,7 @@ use super::TheWorld;
 use super::parameters::Parameters;
 use crate::ecs::view::AgentView;
 use crate::http::backend::BackendError;
-use crate::http::problem::{Code, Problem, ProblemDocument, Violation, code_of};
+use crate::http::problem::{Code, Problem, ProblemDocument, code_of};
 use crate::http::search::persona;
 use crate::http::{Shared, fields};
 use crate::query::Persona;
@@ -125,7 +125,7 @@ fn to_request(uri: &Uri) -> Result<(AgentSearch, Option<String>), Problem> {
     let query = fields::query(query, &mut parameters.violations);
     for field in ["strategy", "ranker"] {
         if parameters.given(field).is_some_and(|name| !fields::is_plugin_name(name)) {
-            parameters.violations.push(Violation::new(field, format!("is not the name of a {field}")));
+            parameters.violations.push(fields::no_plugin(field));
         }
     }
     let request = AgentSearch {

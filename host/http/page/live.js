@@ -47,7 +47,8 @@ export function summary() {
 
 export async function refresh() {
   const drawn = CHARTS.filter((chart) => samples.some((sample) => chart.of(sample) !== null));
-  document.getElementById("charts").replaceChildren(...drawn.map(figure));
+  const first = [make("p", "The first figures are of the next two seconds.", { class: "note" })];
+  document.getElementById("charts").replaceChildren(...(drawn.length ? drawn.map(figure) : first));
   let parts;
   try {
     parts = (await ask("/api/search/health")).json.parts;
@@ -61,8 +62,8 @@ export async function refresh() {
   }
   const colour = { up: "good", degraded: "wait", away: "bad", off: "" };
   const items = Object.entries(parts).map(([name, { state, detail }]) => {
-    const item = make("li", `${name}: `, { title: detail });
-    item.append(make("span", state, { class: colour[state] ?? "" }));
+    const item = make("li", `${name}: `);
+    item.append(make("span", state, { class: colour[state] ?? "" }), " ", make("span", detail, { class: "tag" }));
     return item;
   });
   document.getElementById("parts").replaceChildren(...items);

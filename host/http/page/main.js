@@ -9,6 +9,7 @@ const sections = { search, plugins, live, world };
 const element = (id) => document.getElementById(id);
 const state = element("state");
 const key = element("key");
+const keys = element("keys");
 let open = "search";
 
 /// Asks the server; answers with the body and the headers. A problem document becomes an error with its words.
@@ -17,17 +18,32 @@ export async function ask(path, body, options = {}) {
   if (key.value) headers.authorization = `Bearer ${key.value}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   const method = options.method ?? (body === undefined ? "GET" : "POST");
-  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: options.signal });
-  const text = await response.text();
+  let response, text;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: options.signal });
+    text = await response.text();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("the server does not answer: see whether it runs, and ask again");
+  }
   let json = null;
   try { json = JSON.parse(text); } catch { /* An empty body, or not ours. */ }
   if (!response.ok) {
-    const error = new Error(json?.detail ?? `${response.status} ${response.statusText}`);
+    const error = new Error(problem(response, json));
     error.status = response.status;
     error.json = json;
     throw error;
   }
   return { json, headers: response.headers };
+}
+
+/// What is wrong, with each of several fields, and what helps.
+function problem(response, json) {
+  const errors = json?.errors ?? [];
+  const fields = errors.length > 1 ? errors.map(({ field, message }) => `${field} ${message}`) : [];
+  const remedies = errors.flatMap(({ remedy }) => remedy ?? []);
+  if (response.status === 401) remedies.push("enter a key at the foot of the page");
+  return [json?.detail ?? `${response.status} ${response.statusText}`, ...fields, ...remedies].join("; ");
 }
 
 /// An element with text and attributes; text is never taken for markup.
@@ -65,10 +81,12 @@ async function refresh() {
   busy = true;
   try {
     await live.sample();
+    // A server that was away when the page came has told no names yet.
+    if (!element("strategy").options.length) await plugins.pickers();
     await sections[open].refresh?.();
     tell(live.summary(), false);
   } catch (error) {
-    tell(error.status === 401 ? "An API key is needed: enter it below." : `Away: ${error.message}`, true);
+    tell(error.message, true);
   } finally {
     busy = false;
   }
@@ -93,9 +111,13 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return document.activeElement?.blur();
   }
-  if (event.target.closest("input, select, textarea")) return;
+  if (!keys.checked || event.target.closest("input, select, textarea")) return;
   const section = Object.keys(sections)[Number(event.key) - 1];
-  if (section) return show(section);
+  if (section) {
+    show(section);
+    // So that it is read aloud where one is, and Tab goes on from there.
+    return document.querySelector(`nav [data-section="${section}"]`).focus();
+  }
   if (event.key === "/") {
     event.preventDefault();
     show("search");
@@ -108,15 +130,16 @@ document.addEventListener("keydown", (event) => {
 key.value = sessionStorage.getItem("key") ?? "";
 key.addEventListener("change", () => {
   sessionStorage.setItem("key", key.value);
-  plugins.pickers().catch(() => {});
   refresh();
 });
+// Who speaks to the computer, or presses keys by chance, must be able to do without them (WCAG 2.2, 2.1.4).
+keys.checked = localStorage.getItem("keys") !== "off";
+keys.addEventListener("change", () => localStorage.setItem("keys", keys.checked ? "on" : "off"));
 element("key-form").addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("visibilitychange", refresh);
 
 search.start();
 world.start();
-plugins.pickers().catch(() => {});
 show(sections[location.hash.slice(1)] ? location.hash.slice(1) : "search");
 search.fromAddress();
 setInterval(refresh, 2000);

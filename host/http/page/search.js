@@ -16,7 +16,12 @@ export function start() {
   for (const id of ["strategy", "ranker", "explain"]) {
     element(id).addEventListener("change", () => { if (asked) search(); });
   }
-  more.addEventListener("click", () => page(asked.offset + PAGE));
+  more.addEventListener("click", async () => {
+    const known = hits.children.length;
+    await page(asked.offset + PAGE);
+    // The button was hidden, and the focus with it.
+    if ([document.body, more].includes(document.activeElement)) (hits.children[known] ?? more).focus();
+  });
   query.addEventListener("input", suggest);
 }
 
@@ -40,20 +45,39 @@ async function search() {
 
 async function page(offset) {
   running?.abort();
-  running = new AbortController();
-  asked.offset = offset;
+  const mine = running = new AbortController();
   more.hidden = true;
+  const slow = setTimeout(() => say("searching …"), 300);
   try {
     const path = `/api/search/${encodeURIComponent(asked.strategy)}`;
-    const { json, headers } = await ask(path, { ...asked.body, offset }, { signal: running.signal });
-    answer.className = json.degraded ? "wait" : "";
-    answer.textContent = sentence(json, headers);
-    for (const result of json.results) hits.append(hit(result, hits.children.length + 1));
+    const { json, headers } = await ask(path, { ...asked.body, offset }, { signal: mine.signal });
+    if (mine !== running) return;
+    asked.offset = offset;
+    say(sentence(json, headers), json.degraded ? "wait" : "");
+    for (const result of json.results) show(hit(result, hits.children.length + 1));
     more.hidden = json.results.length < PAGE || offset + PAGE >= json.total_results;
   } catch (error) {
-    if (error.name === "AbortError") return;
-    answer.className = "bad";
-    answer.textContent = error.message;
+    if (error.name === "AbortError" || mine !== running) return;
+    say(error.message, "bad");
+    // The page that did not come can be asked for again.
+    more.hidden = offset === 0;
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function say(text, kind = "") {
+  answer.className = kind;
+  answer.textContent = text;
+}
+
+/// A text that has to be scrolled can be scrolled from the keyboard.
+function show(item) {
+  hits.append(item);
+  const text = item.querySelector("pre");
+  if (!text || (text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight)) return;
+  for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": `text of ${item.dataset.path}` })) {
+    text.setAttribute(name, value);
   }
 }
 
@@ -61,14 +85,19 @@ async function page(offset) {
 function sentence(json, headers) {
   const total = /total;dur=([\d.]+)/.exec(headers.get("server-timing") ?? "")?.[1];
   const cached = (headers.get("cache-status") ?? "").includes("; hit") ? ", from the cache" : "";
+  const many = json.total_results ? `${count(json.total_results)}${json.truncated ? " and more" : ""}` : "nothing";
   const parts = [
-    `${count(json.total_results)}${json.truncated ? " and more" : ""} found in ${Number(total ?? 0).toFixed(1)} ms${cached}`,
+    `${many} found in ${Number(total ?? 0).toFixed(1)} ms${cached}`,
     `${json.strategy.name} ${json.strategy.version} · ${json.ranker.name} ${json.ranker.version}`,
   ];
+  if (!json.total_results) parts.push("other words or another strategy may find it");
   if (json.reason) parts.push(json.reason);
   if (json.degraded) parts.push(`degraded: ${json.degraded_reasons.join("; ")}`);
   return parts.join(" — ");
 }
+
+/// JSON has no infinity and no "not a number": they come as null.
+const decimal = (value) => value?.toFixed(4) ?? "–";
 
 function hit(result, rank) {
   const item = make("li", null, { tabindex: "0", "data-id": result.id, "data-path": result.file_path });
@@ -79,8 +108,9 @@ function hit(result, rank) {
   for (const tag of [result.match_type, result.metadata.language, result.metadata.symbols.slice(0, 3).join(", ")]) {
     if (tag) place.append(make("span", tag, { class: "tag" }));
   }
-  place.append(make("span", result.score.toFixed(4), { class: "score", title: "score of the ranker" }));
-  item.append(place, marked(result));
+  place.append(make("span", decimal(result.score), { class: "score", title: "score of the ranker" }));
+  item.append(place);
+  if (result.content) item.append(marked(result));
   if (result.explain) item.append(explanation(result.explain));
   return item;
 }
@@ -93,9 +123,9 @@ async function choose(result) {
   const copied = (await writing?.then(() => true, () => false)) ? "was copied" : "could not be copied";
   try {
     const { json } = await ask("/api/search/feedback", body);
-    answer.textContent = `${result.file_path} ${copied}${json.recorded ? " and counts as chosen" : ""}`;
+    say(`${result.file_path} ${copied}${json.recorded ? " and counts as chosen" : ""}`);
   } catch (error) {
-    answer.textContent = `${result.file_path} ${copied}; its choice was not counted: ${error.message}`;
+    say(`${result.file_path} ${copied}; its choice was not counted: ${error.message}`, "bad");
   }
 }
 
@@ -115,15 +145,15 @@ function marked(result) {
 
 function explanation({ legs, strategy_rank, strategy_score, ranker_score, ranker }) {
   const details = make("details");
-  const summary = `why here: ${strategy_rank}. of the strategy, ${ranker_score.toFixed(4)} of the ranker`;
+  const summary = `why here: ${strategy_rank}. of the strategy, ${decimal(ranker_score)} of the ranker`;
   details.append(make("summary", summary));
   const table = make("table");
   const head = table.createTHead().insertRow();
-  for (const name of ["leg", "rank", "score"]) head.append(make("th", name));
+  for (const name of ["leg", "rank", "score"]) head.append(make("th", name, { scope: "col" }));
   const body = table.createTBody();
   const row = (...cells) => cells.forEach((cell, at, all) => (all.row ??= body.insertRow()).append(make("td", cell)));
-  for (const [name, leg] of Object.entries(legs)) row(name, leg.rank, leg.score.toFixed(4));
-  row("fused", strategy_rank, strategy_score.toFixed(4));
+  for (const [name, leg] of Object.entries(legs)) row(name, leg.rank, decimal(leg.score));
+  row("fused", strategy_rank, decimal(strategy_score));
   details.append(table);
   if (ranker) details.append(make("p", ranker));
   return details;

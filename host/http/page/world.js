@@ -1,5 +1,5 @@
 // The world as a map: every agent a dot, coloured by its spirit, with its clock. Shows as many agents as fit
-// into a few requests and says how many there are.
+// into a few requests and says how many there are. One of them is chosen, with a pointer or from the keyboard.
 
 import { ask, count, make } from "./main.js";
 
@@ -7,8 +7,21 @@ const element = (id) => document.getElementById(id);
 const canvas = element("map");
 const PAGE = 1000;
 const SHOWN = 5000;
+/// Pixels: how near to an agent a pointer must be, and how wide the mark of the chosen one is.
+const NEAR = 20;
+const RING = 9;
+/// How far to the right, how far up, and what that is called.
+const DIRECTIONS = {
+  ArrowLeft: [-1, 0, "left"], ArrowRight: [1, 0, "right"], ArrowUp: [0, 1, "up"], ArrowDown: [0, -1, "down"],
+};
+const KEYS = {
+  Enter: detail, Escape: leave, Home: () => choose(agents[0]), End: () => choose(agents.at(-1)),
+  PageUp: () => along(-1), PageDown: () => along(1),
+  "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(1 / 1.25), "0": whole,
+};
 let spirits = new Map();
 let agents = [];
+let chosen = null;
 let paused = false;
 let view = null;
 let turn = 0;
@@ -17,9 +30,12 @@ export function start() {
   element("pause").addEventListener("click", () => command(`/api/ecs/clock/${paused ? "resume" : "pause"}`));
   element("step").addEventListener("click", () => command("/api/ecs/clock/step", {}));
   element("populate").addEventListener("click", populate);
+  element("zoom-in").addEventListener("click", () => zoom(1.25));
+  element("zoom-out").addEventListener("click", () => zoom(1 / 1.25));
+  element("whole").addEventListener("click", whole);
   canvas.addEventListener("click", (event) => pick(event.offsetX, event.offsetY));
   canvas.addEventListener("keydown", steer);
-  canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, { passive: false });
+  canvas.addEventListener("wheel", wheel, { passive: false });
   new ResizeObserver(draw).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }
@@ -45,9 +61,15 @@ export async function refresh() {
   if (mine !== turn) return;
   [agents, spirits] = [placed, learnt];
   const shown = agents.length < status.agent_count ? `, ${count(agents.length)} of them on the map` : "";
+  const there = status.agent_count === 1 ? "1 agent" : `${count(status.agent_count)} agents`;
   element("clock").textContent =
-    `${status.status} — tick ${count(status.tick)}, ${count(status.agent_count)} agents${shown}, ${status.rules}, ` +
-    `last tick ${status.last_tick_ms.toFixed(1)} ms`;
+    `${status.status} — tick ${count(status.tick)}, ${there}${shown}, ${status.rules}, ` +
+    `last tick ${status.last_tick_ms.toFixed(1)} ms` +
+    (status.agent_count ? "" : ". Nobody lives here yet: “Add 50 agents” brings some.");
+  if (chosen !== null && !chosenAgent()) {
+    say(`${chosen} is no longer on the map`);
+    chosen = null;
+  }
   draw();
 }
 
@@ -64,9 +86,10 @@ async function learnSpirits(placed, total) {
 }
 
 const hue = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
+/// So dark, or so light, that every hue has the contrast of 3 to 1 that WCAG wants of what is no text.
 const colour = (spirit) => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  return spirit ? `hsl(${hue(spirit)} 65% ${dark ? 65 : 42}%)` : "gray";
+  return spirit ? `hsl(${hue(spirit)} 65% ${dark ? 65 : 34}%)` : "gray";
 };
 
 /// From the world to the canvas; the first look shows everyone.
@@ -97,6 +120,8 @@ function draw() {
     pen.arc(x, y, size, 0, 2 * Math.PI);
     pen.fill();
   }
+  const agent = chosenAgent();
+  if (agent) ring(pen, to(agent));
   canvas.dataset.agents = agents.length;
   const most = [...seen].filter(([spirit]) => spirit).sort((left, right) => right[1] - left[1]).slice(0, 12);
   element("legend").replaceChildren(...most.map(([spirit, times]) => {
@@ -108,58 +133,169 @@ function draw() {
   }));
 }
 
-async function pick(x, y) {
-  const { to } = frame();
-  const distance = (agent) => Math.hypot(to(agent)[0] - x, to(agent)[1] - y);
-  const nearest = agents.reduce((best, agent) => (!best || distance(agent) < distance(best) ? agent : best), null);
-  if (!nearest || distance(nearest) > 20) return;
-  try {
-    const { json } = await ask(`/api/ecs/agents/${encodeURIComponent(nearest.agent_id)}`);
-    element("agent").textContent = `${json.name} (${json.agent_id}), ${json.spirit}, generation ${json.generation}`;
-  } catch (error) {
-    element("agent").textContent = error.message;
+/// Two strokes: the wider one parts the mark from the dots around it.
+function ring(pen, [x, y]) {
+  const style = getComputedStyle(canvas);
+  for (const [paint, width] of [[style.getPropertyValue("--surface"), 6], [style.color, 2]]) {
+    pen.strokeStyle = paint;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.arc(x, y, RING, 0, 2 * Math.PI);
+    pen.stroke();
   }
 }
 
+const chosenAgent = () => agents.find((agent) => agent.agent_id === chosen);
+
+/// The first of the least.
+function least(items, distance) {
+  let best = null;
+  for (const item of items) {
+    const away = distance(item);
+    if (!best || away < best.away) best = { item, away };
+  }
+  return best;
+}
+
+function pick(x, y) {
+  const { to } = frame();
+  const found = least(agents, (agent) => Math.hypot(to(agent)[0] - x, to(agent)[1] - y));
+  if (!found || found.away > NEAR) return;
+  mark(found.item);
+  detail();
+}
+
 function steer(event) {
-  const step = view ? view.reach / 5 : 0;
-  const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-  if (moves[event.key]) {
-    view.x += moves[event.key][0];
-    view.y += moves[event.key][1];
-    event.preventDefault();
-    draw();
-  } else if (event.key === "+" || event.key === "=") zoom(1.25);
-  else if (event.key === "-") zoom(1 / 1.25);
-  else if (event.key === "0") { view = null; draw(); }
+  // Those are the browser's.
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const direction = DIRECTIONS[event.key];
+  const act = direction ? () => (event.shiftKey ? shift : go)(direction) : KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+/// To the nearest agent within the quarter of that direction, or else to the nearest on that side; at first to the
+/// one in the middle.
+function go([right, up, word]) {
+  const from = chosenAgent();
+  if (!from) return choose(least(agents, ({ x, y }) => Math.hypot(x - view.x, y - view.y))?.item);
+  const onward = agents.map((agent) => {
+    const [x, y] = [agent.x - from.x, agent.y - from.y];
+    return { agent, ahead: x * right + y * up, aside: Math.abs(x * up + y * right) };
+  }).filter(({ ahead }) => ahead > 0);
+  const straight = onward.filter(({ ahead, aside }) => aside <= ahead);
+  const found = least(straight.length ? straight : onward, ({ ahead, aside }) => Math.hypot(ahead, aside));
+  if (found) choose(found.item.agent);
+  else choose(from, `; nobody is further ${word}`);
+}
+
+/// One on or one back in the order in which they came: so everyone is reached, also who stands where another does.
+function along(by) {
+  const at = agents.indexOf(chosenAgent());
+  choose(agents[at < 0 ? 0 : Math.min(Math.max(at + by, 0), agents.length - 1)]);
+}
+
+/// Chooses an agent and says who it is.
+function choose(agent, note = "") {
+  if (!agent) return say("nobody is on the map");
+  mark(agent);
+  const { name, spirit } = spirits.get(agent.agent_id) ?? {};
+  const place = `${count(agents.indexOf(agent) + 1)} of ${count(agents.length)}`;
+  const who = [name ?? agent.agent_id, spirit].filter(Boolean).join(", ");
+  say(`${who}, at ${Math.round(agent.x)}, ${Math.round(agent.y)} (${place})${note}`);
+}
+
+function mark(agent) {
+  chosen = agent.agent_id;
+  reveal(agent);
+  draw();
+}
+
+/// Moves the map only when the agent is not on what is shown of it.
+function reveal(agent) {
+  const { width, height, to } = frame();
+  const [x, y] = to(agent);
+  const within = (at, size) => at >= RING && at <= size - RING;
+  if (!within(x, width) || !within(y, height)) Object.assign(view, { x: agent.x, y: agent.y });
+}
+
+/// What there is to say of the chosen one.
+async function detail() {
+  const id = chosen;
+  if (id === null) return say("nobody is chosen: an arrow key chooses");
+  let told;
+  try {
+    const { json } = await ask(`/api/ecs/agents/${encodeURIComponent(id)}`);
+    told = [`${json.name} (${json.agent_id}), ${json.spirit}, generation ${json.generation}`];
+  } catch (error) {
+    told = [error.message, true];
+  }
+  // Meanwhile it may be another.
+  if (id === chosen) say(...told);
+}
+
+/// Nobody is chosen any more; the focus is taken by the page's own Escape.
+function leave() {
+  chosen = null;
+  say("");
+  draw();
+}
+
+function shift([right, up]) {
+  if (!view) return;
+  view.x += right * view.reach / 5;
+  view.y += up * view.reach / 5;
+  draw();
 }
 
 function zoom(by) {
   if (!view) return;
   view.reach = Math.min(Math.max(view.reach / by, 5), 1e6);
+  const agent = chosenAgent();
+  if (agent) reveal(agent);
   draw();
 }
 
+function whole() {
+  view = null;
+  draw();
+}
+
+/// A wheel over a map that has not the focus scrolls the page.
+function wheel(event) {
+  if (document.activeElement !== canvas && !event.ctrlKey) return;
+  event.preventDefault();
+  zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
+}
+
+/// The one line below the map, which is read aloud.
+function say(text, bad = false) {
+  element("agent").className = bad ? "bad" : "";
+  element("agent").textContent = text;
+}
+
 async function command(path, body) {
-  element("agent").textContent = "";
+  say("");
   try {
     await ask(path, body, { method: "POST" });
     await refresh();
   } catch (error) {
-    element("agent").textContent = error.message;
+    say(error.message, true);
   }
 }
 
 async function populate() {
-  element("agent").textContent = "";
+  say("");
   try {
     const { spirits: list } = (await ask("/api/ecs/naming/config/spirits")).json;
-    const mark = Date.now().toString(36);
-    const made = Array.from({ length: 50 }, (_, at) => ({ agent_id: `page-${mark}-${at}`, spirit: list[at % list.length] }));
+    const stamp = Date.now().toString(36);
+    const made = Array.from({ length: 50 }, (_, at) => ({ agent_id: `page-${stamp}-${at}`, spirit: list[at % list.length] }));
     await ask("/api/ecs/agents/batch", { agents: made });
     view = null;
     await refresh();
+    say("50 agents were added");
   } catch (error) {
-    element("agent").textContent = error.message;
+    say(error.message, true);
   }
 }

@@ -35,7 +35,7 @@ pub trait Rag: Send + Sync + 'static {
         again: bool,
     ) -> BoxFuture<'_, Result<Vec<DocumentOutcome>, BackendError>>;
 
-    /// Starts to read every indexed folder again; one task each.
+    /// Starts to read every indexed folder again, one task each, and to derive the posted documents anew, one task.
     fn rebuild(&self) -> BoxFuture<'_, Result<Rebuild, BackendError>>;
 
     fn config(&self) -> RagConfig;
@@ -54,9 +54,9 @@ pub struct EmbeddingModel {
 /// What is being built again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rebuild {
-    /// One for each folder; `/api/tasks/{id}` follows it.
+    /// One for each folder (`index`), then one for the posted documents (`renew`); `/api/tasks/{id}` follows it.
     pub tasks: Vec<TaskStatus>,
-    /// Folders that cannot be read again, each with the reason.
+    /// Folders that cannot be read again, each with the reason; what the index has of them stays as it is.
     pub refused: Vec<String>,
 }
 

@@ -70,7 +70,8 @@ pub(in crate::http) async fn embed(
     };
     let mut texts = body.texts.unwrap_or_default();
     if texts.is_empty() && !violations.iter().any(|violation| violation.field.starts_with("texts")) {
-        violations.push(Violation::new("texts", "is missing or empty"));
+        let remedy = format!("send a list of 1 to {MAX_TEXTS} texts");
+        violations.push(Violation::new("texts", "is missing or empty").remedy(remedy));
     } else if texts.len() > MAX_TEXTS {
         let message = format!("has {} entries, at most {MAX_TEXTS} are taken at once", texts.len());
         violations.push(Violation::new("texts", message).remedy("send them in several requests"));

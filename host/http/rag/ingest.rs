@@ -102,7 +102,8 @@ pub(in crate::http) async fn ingest(
     let batch_size = fields::within("batch_size", body.batch_size, 16, 1, 1000, &mut violations) as usize;
     let items = body.items.unwrap_or_else(|| {
         if !violations.iter().any(|violation| violation.field == "items") {
-            violations.push(Violation::new("items", "is missing"));
+            let remedy = "send a list of {\"source\": …, \"content\": …}";
+            violations.push(Violation::new("items", "is missing").remedy(remedy));
         }
         vec![]
     });

@@ -203,7 +203,7 @@ fn validate(
     let neighbours = fields::within("neighbours", body.neighbours, config.neighbours.into(), 0, 10, violations) as u32;
     for (field, name) in [("strategy", &body.strategy), ("ranker", &body.ranker)] {
         if name.as_deref().is_some_and(|name| !fields::is_plugin_name(name)) {
-            violations.push(Violation::new(field, format!("is not the name of a {field}")));
+            violations.push(fields::no_plugin(field));
         }
     }
     for (field, id) in [("session_id", &body.session_id), ("user_id", &body.user_id)] {

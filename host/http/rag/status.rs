@@ -165,9 +165,10 @@ pub struct RebuildResponse {
 
 /// Build the index again.
 ///
-/// Reads every indexed folder and derives chunks and vectors of every file anew, while searches go on. Posted documents
-/// are not among them: they are derived anew when a server starts without its index folder, or when they are posted
-/// with `force_reindex`.
+/// Reads every indexed folder and derives chunks and vectors of every file anew, and those of every posted document
+/// from what the store has, while searches go on. Tasks run one after the other. A folder that cannot be read again is
+/// among `refused`, and what the index has of it stays as it is. Vectors of the better model are found by their text
+/// and not computed again.
 #[utoipa::path(
     post,
     path = "/api/rag/admin/rebuild-index",
@@ -180,11 +181,12 @@ pub struct RebuildResponse {
 )]
 pub(in crate::http) async fn rebuild(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let result = shared.backend.rag().rebuild().await?;
-    let message = match result.tasks.len() {
+    let folders = match result.tasks.iter().filter(|task| task.kind == "index").count() {
         0 => "there is no folder to read again".to_owned(),
         1 => "a folder is read again".to_owned(),
         count => format!("{count} folders are read again"),
     };
+    let message = format!("{folders}; posted documents are derived anew");
     Ok((StatusCode::ACCEPTED, Json(RebuildResponse { message, result })).into_response())
 }
 

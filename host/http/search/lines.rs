@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::accept::LINES;
 use super::{Asked, server_timing};
 use crate::http::problem::{Problem, ProblemDocument};
-use crate::service::answer::SearchResult;
+use crate::service::answer::{QueryAnalysis, SearchResult};
 use crate::service::export::Export;
 use crate::service::{CacheStatus, SearchError, SearchRequest};
 
@@ -32,6 +32,9 @@ pub(in crate::http) struct Exported {
     /// A part of the search failed; `degraded_reasons` says which and why.
     degraded: bool,
     degraded_reasons: Vec<String>,
+    /// How the query was understood, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    analysis: Option<QueryAnalysis>,
 }
 
 /// The last line of an export that failed.
@@ -59,9 +62,9 @@ pub(super) async fn export(asked: Asked, request: SearchRequest) -> Result<Respo
 
 /// The pages, then the last line.
 fn lines(asked: Asked, export: Export) -> impl Stream<Item = Bytes> + Send + 'static {
-    let Export { total_results, window, truncated, degraded_reasons, timings: _, pages } = export;
+    let Export { total_results, window, truncated, degraded_reasons, analysis, timings: _, pages } = export;
     let degraded = !degraded_reasons.is_empty();
-    let end = Exported { done: true, total_results, truncated, window, degraded, degraded_reasons };
+    let end = Exported { done: true, total_results, truncated, window, degraded, degraded_reasons, analysis };
     let pages = pages.map_ok(|page| page_of(&page));
     stream::unfold(Some((asked, pages, end)), async |rest| {
         let (asked, mut pages, end) = rest?;

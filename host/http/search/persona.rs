@@ -14,7 +14,8 @@ pub(in crate::http) fn of(backend: &dyn Backend, agent: &str) -> Result<Arc<Pers
     match world.traits_of(agent) {
         Ok(traits) => Ok(Arc::new(Persona::new(agent, traits))),
         Err(WorldError::NoAgent(_)) => {
-            Err(Problem::invalid(vec![Violation::new("agent", "is not the id of an agent of the world")]))
+            let violation = Violation::new("agent", "is not the id of an agent of the world");
+            Err(Problem::invalid(vec![violation.remedy("write one that /api/ecs/agents lists, or leave it out")]))
         }
         Err(WorldError::Unavailable(reason)) => Err(away(&reason)),
         Err(error) => {

@@ -213,7 +213,7 @@ fn validate(
     if let Some(ranker) = &body.ranker
         && (ranker.is_empty() || ranker.len() > 64)
     {
-        violations.push(Violation::new("ranker", "is not the name of a ranker"));
+        violations.push(fields::no_plugin("ranker"));
     }
     let parameters = parameters(body.parameters, body.pattern_type, body.search_type, violations);
     SearchRequest {
@@ -243,7 +243,8 @@ fn validate(
 /// In order and each once, so that equal requests have equal cache keys.
 fn facets(given: Vec<String>, violations: &mut Vec<Violation>) -> Vec<Facet> {
     if given.len() > Facet::ALL.len() {
-        violations.push(Violation::new("facets", format!("may have at most {} entries", Facet::ALL.len())));
+        let violation = Violation::new("facets", format!("may have at most {} entries", Facet::ALL.len()));
+        violations.push(violation.remedy("write each of them once"));
         return vec![];
     }
     for (index, name) in given.iter().enumerate() {

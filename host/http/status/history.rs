@@ -4,32 +4,19 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::http::Shared;
 use crate::http::backend::{HistoryRequest, HostSample};
+use crate::http::ecs::parameters::Parameters;
 use crate::http::problem::{Code, Problem, ProblemDocument, Violation};
 use crate::telemetry::history::{Level, TierCounts};
 
 /// Samples of one answer; a day of minutes of a dozen hosts.
 const MOST_SAMPLES: u32 = 20_000;
-
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(in crate::http) struct HistoryParameters {
-    /// `minute` (kept for a day) or `hour` (kept for a month); `minute` when left out.
-    resolution: Option<String>,
-    /// Unix seconds of the first sample; everything that is kept when left out.
-    from: Option<i64>,
-    /// Unix seconds before which samples begin; now when left out.
-    to: Option<i64>,
-    /// One host's samples; all hosts' when left out.
-    host: Option<String>,
-}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(in crate::http) struct History {
@@ -108,7 +95,12 @@ struct LevelBody {
     get,
     path = "/api/search/performance/history",
     tag = "status",
-    params(HistoryParameters),
+    params(
+        ("resolution" = Option<String>, Query, description = "`minute` (kept for a day) or `hour` (kept for a month); `minute` when left out"),
+        ("from" = Option<i64>, Query, description = "Unix seconds of the first sample; everything that is kept when left out"),
+        ("to" = Option<i64>, Query, description = "Unix seconds before which samples begin; now when left out"),
+        ("host" = Option<String>, Query, description = "one host's samples; all hosts' when left out"),
+    ),
     responses(
         (status = 200, body = History),
         (status = 404, body = ProblemDocument, description = "history is turned off"),
@@ -116,26 +108,25 @@ struct LevelBody {
         (status = 503, body = ProblemDocument, description = "the store cannot be read"),
     )
 )]
-pub(in crate::http) async fn history(
-    State(shared): State<Arc<Shared>>,
-    parameters: Result<Query<HistoryParameters>, QueryRejection>,
-) -> Result<Json<History>, Problem> {
-    let invalid = |field: &str, message: &str| Problem::invalid(vec![Violation::new(field, message)]);
-    let Query(parameters) = parameters.map_err(|error| invalid("query", &error.body_text()))?;
-    let (resolution, period, kept) = match parameters.resolution.as_deref() {
-        None | Some("minute") => ("minute", 60, 86_400),
-        Some("hour") => ("hour", 3600, 31 * 86_400),
-        Some(_) => return Err(invalid("resolution", "is neither minute nor hour")),
-    };
+pub(in crate::http) async fn history(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<History>, Problem> {
+    let mut parameters = Parameters::of(&uri, &["resolution", "from", "to", "host"]);
+    let resolution = parameters.text("resolution").unwrap_or_else(|| "minute".to_owned());
+    if !["minute", "hour"].contains(&resolution.as_str()) {
+        parameters.violations.push(Violation::new("resolution", "is neither `minute` nor `hour`"));
+    }
+    let (period, kept) = if resolution == "hour" { (3600, 31 * 86_400) } else { (60, 86_400) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     // What began in this very second is there too.
-    let to = parameters.to.unwrap_or(now.saturating_add(1));
-    let from = parameters.from.unwrap_or(to.saturating_sub(kept));
+    let to = seconds(&mut parameters, "to").unwrap_or(now.saturating_add(1));
+    let from = seconds(&mut parameters, "from").unwrap_or(to.saturating_sub(kept));
     if from > to {
-        return Err(invalid("from", "is after `to`"));
+        let violation = Violation::new("from", "is after `to`, or after now without it");
+        parameters.violations.push(violation.remedy("ask from an earlier time, or leave it out"));
     }
-    let request = HistoryRequest { hourly: period == 3600, from, to, host: parameters.host, limit: MOST_SAMPLES };
+    let host = parameters.text("host");
+    parameters.done()?;
+    let request = HistoryRequest { hourly: period == 3600, from, to, host, limit: MOST_SAMPLES };
     let Some(found) = shared.backend.history(request).await? else {
         let detail = "no figures of the past are kept: set telemetry.history (CORSAC_HISTORY) to true";
         return Err(Problem::new(Code::NotFound, detail));
@@ -143,13 +134,24 @@ pub(in crate::http) async fn history(
     let samples = found.samples.into_iter().map(|sample| SampleBody::new(sample, period)).collect();
     Ok(Json(History {
         status: "success".to_owned(),
-        resolution: resolution.to_owned(),
+        resolution,
         from,
         to,
         host: found.host,
         truncated: found.truncated,
         samples,
     }))
+}
+
+/// None when it is left out, or no number, which is a violation.
+fn seconds(parameters: &mut Parameters, field: &str) -> Option<i64> {
+    let text = parameters.text(field)?;
+    let seconds = text.parse().ok();
+    if seconds.is_none() {
+        let violation = Violation::new(field, "is not a number of Unix seconds");
+        parameters.violations.push(violation.remedy("write it like 1767225600"));
+    }
+    seconds
 }
 
 impl SampleBody {

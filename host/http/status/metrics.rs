@@ -42,6 +42,7 @@ pub(in crate::http) async fn metrics(State(shared): State<Arc<Shared>>) -> Resul
             lag: freshness.latest.saturating_sub(index.generation),
             stale: freshness.stale,
         },
+        models: index.models,
         plugins: plugins.collect(),
         server: server(&shared, &cache).await,
         cache,

@@ -76,7 +76,16 @@ async fn use_is_shown_and_forgotten() {
         assert_eq!(reply.json(), json!({"success": true, "forgotten": 3}));
     }
     assert_eq!(*server.fake.usage.forgotten.lock(), [None, Some("parse config".to_owned())]);
-    for path in ["/api/search/usage?query=", "/api/search/usage?query=a%00b", "/api/search/usage?question=x"] {
-        server.call(Method::DELETE, path, &[], "").await.problem(422, "invalid-request");
+    for (parameters, field) in [
+        ("query=", "query"),
+        ("query=a%00b", "query"),
+        ("query=a&query=b", "query"),
+        // Whoever slips must not forget everything.
+        ("question=x", "question"),
+    ] {
+        let reply = server.call(Method::DELETE, &format!("/api/search/usage?{parameters}"), &[], "").await;
+        assert_eq!(reply.violated(), [field], "{parameters}");
+        assert!(reply.problem(422, "invalid-request").errors[0].remedy.is_some(), "{parameters}");
     }
+    assert_eq!(server.fake.usage.forgotten.lock().len(), 2);
 }

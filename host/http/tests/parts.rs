@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicUsize;
 use futures::stream;
 
 use super::*;
+use crate::query::{Analysis, Intent, Scope};
+use crate::service::analysis::{QueryAnalysis, QueryForm};
 use crate::service::answer::{ResultMetadata, SearchResult};
 use crate::service::export::Export;
 use crate::service::stream::{Matches, Progress, SearchEvent, StageState, Streams};
@@ -59,6 +61,21 @@ fn result(number: usize) -> SearchResult {
     }
 }
 
+fn analysis() -> QueryAnalysis {
+    let analysis = Analysis {
+        normalised: "dates".into(),
+        intent: Intent { name: "general_search".into(), confidence: 0.5 },
+        entities: vec![],
+        expansions: vec![],
+        rewritten: Some("dates".into()),
+        filters: Scope::default(),
+        likely_folders: vec![],
+        suggested_strategy: None,
+        confidence: 0.75,
+    };
+    QueryAnalysis::new(analysis, QueryForm::Rewritten, "it finds more".into())
+}
+
 fn matches() -> SearchEvent {
     let (leg, milliseconds, truncated) = ("text", 1.5, false);
     SearchEvent::Matches(Box::new(Matches { leg, milliseconds, total_results: 9, truncated, results: vec![result(1)] }))
@@ -109,7 +126,8 @@ impl Streams for FakeStreams {
         let pages = stream::iter(0..count).map(page).chain(stream::iter(broken.map(Err))).boxed();
         let (total_results, timings) = (count as u32 * 100, answer().timings);
         let degraded_reasons = if text.starts_with("degraded") { vec!["semantic: away".into()] } else { vec![] };
-        let export = Export { total_results, window, truncated: true, degraded_reasons, timings, pages };
+        let analysis = text.starts_with("understood").then(analysis);
+        let export = Export { total_results, window, truncated: true, degraded_reasons, analysis, timings, pages };
         async { Ok(export) }.boxed()
     }
 }
@@ -214,6 +232,13 @@ async fn an_export_is_one_result_a_line_and_a_last_line() {
     let reply = ask(&server, LINES, json!({"query": "degraded 0"})).await;
     let [end] = &super::parts::lines(&reply.body)[..] else { panic!("{reply:?}", reply = reply.body) };
     assert_eq!((&end["degraded"], &end["degraded_reasons"]), (&json!(true), &json!(["semantic: away"])));
+
+    let reply = ask(&server, LINES, json!({"query": "understood 0"})).await;
+    let [end] = &super::parts::lines(&reply.body)[..] else { panic!("{reply:?}", reply = reply.body) };
+    let analysis = json!({"intent": {"name": "general_search", "confidence": 0.5}, "entities": [], "expansions": [],
+        "rewritten_query": "dates", "filters": {"file_types": [], "directories": []}, "confidence": 0.75,
+        "used": "rewritten", "why": "it finds more"});
+    assert_eq!(end["analysis"], analysis);
 }
 
 #[tokio::test]

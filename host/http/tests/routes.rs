@@ -205,7 +205,7 @@ async fn failures_of_a_search_have_their_status_and_leak_nothing() {
         ("fail plugin time", 504, "plugin-timed-out", "strategy-x@0.1.0 took longer than its 250 ms"),
         ("fail overloaded", 503, "overloaded", "too many searches at once; try again in a second"),
         ("fail time", 504, "timed-out", "the search took longer than 5000 ms"),
-        ("fail index", 500, "internal", "the index cannot be read"),
+        ("fail index", 500, "internal", "the index cannot be read; the server's log has the reason"),
         ("panic", 500, "internal", "the server failed; its log has the reason"),
     ] {
         let reply = server.post("/api/search/hybrid", json!({"query": query})).await;

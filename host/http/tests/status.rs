@@ -24,6 +24,8 @@ async fn status_pages_have_the_fields_of_the_earlier_api_and_true_figures() {
         json!([{"name": "fine", "digest": "0f", "dimension": 384, "answers": false, "coverage": 75.0, "backlog": 1250,
                 "error": null}])
     );
+    let metrics = String::from_utf8(server.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(metrics.contains(r#"corsac_embedding_model_backlog{model="fine"} 1250"#), "{metrics}");
 
     let health = server.get("/api/search/health").await.json();
     assert_eq!((&health["status"], &health["indexed_files"]), (&json!("healthy"), &json!("1250")));
@@ -119,10 +121,15 @@ async fn the_past_is_served_by_minute_and_by_hour() {
     assert_eq!(server.get(path).await.status, 200);
     let asked = server.fake.asked_history.lock().last().unwrap().clone();
     assert_eq!((asked.hourly, asked.to - asked.from, asked.host), (false, 86_400, None));
-    for (query, field) in
-        [("resolution=day", "resolution"), ("from=2&to=1", "from"), ("from=soon", "query"), ("x=1", "query")]
-    {
-        assert_eq!(server.get(&format!("{path}?{query}")).await.violated(), [field], "{query}");
+    for (query, fields) in [
+        ("resolution=day", &["resolution"][..]),
+        ("from=2&to=1", &["from"]),
+        ("from=soon", &["from"]),
+        ("to=1&to=2", &["to"]),
+        ("form=1", &["form"]),
+        ("resolution=day&to=soon", &["resolution", "to"]),
+    ] {
+        assert_eq!(server.get(&format!("{path}?{query}")).await.violated(), fields, "{query}");
     }
     server.get(&format!("{path}?host=away")).await.problem(503, "unavailable");
 }
@@ -140,6 +147,8 @@ async fn clearing_names_the_namespace_and_the_count() {
     assert_eq!(*server.fake.cleared.lock(), [None, Some("syntax".to_owned())]);
     assert_eq!(clear("/api/search/cache/clear?namespace=../x").await.violated(), ["namespace"]);
     assert_eq!(clear("/api/search/cache/clear?namespace=a&namespace=b").await.violated(), ["namespace"]);
+    assert_eq!(clear("/api/search/cache/clear?name=a").await.violated(), ["name"]);
+    assert_eq!(server.fake.cleared.lock().len(), 2);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use services::{Postgres, PostgresKind};
 
 use super::*;
-use crate::store::{Bounds, Lease, Phase, PostgresOptions, PostgresStore, Progress, TaskKind};
+use crate::store::{Bounds, Lease, Phase, PostgresOptions, PostgresStore, Progress};
 
 /// One database and a folder that all hosts see.
 struct Shared {

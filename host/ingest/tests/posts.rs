@@ -24,6 +24,27 @@ async fn a_post_is_durable_and_searchable_when_it_returns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_derives_every_post_anew_and_no_file() {
+    let world = World::new();
+    let (ingest, recorder) = world.start().await;
+    world.write("a.rs", "fn a() {}");
+    index(&ingest, &world).await;
+    // More than one batch.
+    ingest.put_documents((0..300).map(|number| post(&format!("{number}"), "x")).collect()).await.unwrap();
+    ingest.remove_documents(&["7".to_owned()]).await.unwrap();
+    let (before, prepared) = (recorder.texts(), recorder.prepared.load(Ordering::Relaxed));
+    let last = ingest.store.last_sequence().await.unwrap();
+
+    let task = ingest.start_renewal().await.unwrap();
+    let task = finished(&ingest, &task.id).await;
+    assert_eq!((task.state, task.kind), (TaskState::Succeeded, TaskKind::RenewDocuments), "{:?}", task.error);
+    assert_eq!((task.progress.files_seen, task.progress.indexed, task.progress.pending), (299, 299, 0));
+    assert_eq!(recorder.prepared.load(Ordering::Relaxed), prepared + 299);
+    assert_eq!(ingest.store.last_sequence().await.unwrap(), last + 299);
+    assert_eq!(recorder.texts(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn posts_at_once_and_a_folder_between_them_all_arrive() {
     let world = World::new();
     let (ingest, recorder) = world.start().await;

@@ -80,11 +80,29 @@ fn sources_stay_within_any_budget() {
     for budget in 0..400 {
         let sources = within(vec![draft("src/one.rs", 1, &text, 22), draft("two.md", 9, &text, 0)], budget);
         assert!(sources.iter().map(|source| source.tokens).sum::<usize>() <= budget, "{budget}");
+        assert!(tokens::count(&context(&sources)) <= budget, "{budget}");
         for source in &sources {
             assert!(text.contains(&source.text));
             assert_eq!(source.end_line - source.start_line, source.text.lines().count() as u32 - 1, "{budget}");
         }
     }
+}
+
+#[test]
+fn the_lines_between_passages_cost_as_well() {
+    let drafts = || vec![draft("abc", 5, "0123456789abcdef", 0), draft("abd", 5, "0123456789abcdef", 0)];
+    // `[1] abc:5-5\n` has 12 letters: 3. The text has 16, and two line breaks follow: 4.5, so 5.
+    assert_eq!(within(drafts(), 16).iter().map(|source| source.tokens).collect::<Vec<_>>(), [8, 8]);
+    assert_eq!(within(drafts(), 15).len(), 1);
+    for budget in 0..20 {
+        assert!(tokens::count(&context(&within(drafts(), budget))) <= budget, "{budget}");
+    }
+    // One break below the last: 17 letters, 4.25. With 4 of them left, 12 letters fit.
+    let cut = within(drafts(), 7);
+    assert_eq!((cut[0].text.as_str(), cut[0].tokens, cut[0].truncated), ("0123456789ab", 7, true));
+    // 15 letters and one break are 4: nothing is lost.
+    let whole = within(vec![draft("abc", 5, "0123456789abcde", 0)], 7);
+    assert_eq!((whole[0].tokens, whole[0].truncated), (7, false));
 }
 
 #[test]

@@ -158,6 +158,31 @@ async fn a_search_that_is_followed_ends_in_the_answer_that_others_get() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_looked_up_for_being_near_is_a_leg_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let service = service(notes(&folder, 30), cache(), limits(2)).await;
+    let mut request = page("natural", 100, 0, 20);
+    request.query.text = "how are drinks made warm".into();
+    request.query.parameters = vec![("context_file".into(), "notes/7.md".into())];
+    request.explain = true;
+    let events: Vec<SearchEvent> = service.follow(request).await.unwrap().collect().await;
+    let probes = events.iter().filter_map(|event| match event {
+        SearchEvent::Progress(progress) => progress.leg.map(|leg| (leg, progress.count)),
+        _ => None,
+    });
+    let probes: Vec<_> = probes.collect();
+    let near: Vec<_> = probes.iter().filter(|(leg, _)| *leg == "context").collect();
+    // The file, and its folder, in which all are.
+    assert!(near.len() == 2 && near.contains(&&("context", Some(30))), "{probes:?}");
+    let legs: BTreeSet<&str> = probes.iter().map(|(leg, _)| *leg).collect();
+    assert_eq!(legs, BTreeSet::from(["context", "text", "vector"]));
+    assert!(events.iter().any(|event| matches!(event, SearchEvent::Matches(matches) if matches.leg == "context")));
+    let Some(SearchEvent::Done(answer, _)) = events.last() else { panic!("{events:?}") };
+    let explained = response(answer).explain.unwrap().probes;
+    assert_eq!(explained.iter().filter(|probe| probe.kind == "context").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_is_an_error_at_once_or_the_last_event() {
     let folder = TempDir::new().unwrap();
     let service = service(notes(&folder, 3), cache(), limits(2)).await;

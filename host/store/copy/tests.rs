@@ -61,9 +61,8 @@ async fn fill(store: &dyn Portable) {
     let hour =
         HistoryRow { host: "a".into(), resolution: Resolution::Hour, at: 0, figures: "{}".into(), times: vec![] };
     store.record_history(&rows.chain([hour]).collect::<Vec<_>>()).await.unwrap();
-    let usage =
-        (0..10_050).map(|row| UsageRow { question: format!("q {row}"), path: "\u{e9}/3.rs".into(), day: 7, count: 2 });
-    store.record_usage(&usage.collect::<Vec<_>>()).await.unwrap();
+    // More than a page.
+    store.record_usage(&usage(10_050)).await.unwrap();
     // Of three snapshots the first is gone, and the second stays because it was pinned.
     for (sequence, name) in [(100, None), (200, None), (300, None)] {
         let id = store.save_snapshot(&snapshot(sequence, name), &[1; 1000], 1).await.unwrap();
@@ -76,6 +75,17 @@ async fn fill(store: &dyn Portable) {
     store.save_rules(&rules(2, 10)).await.unwrap();
     // More than a page.
     store.append_events(&events(1..=12_000)).await.unwrap();
+}
+
+/// Of three days; letters before and after those of other alphabets.
+fn usage(count: i64) -> Vec<UsageRow> {
+    let row = |row: i64| UsageRow {
+        question: format!("{} {row}", ["Z", "\u{fc}"][(row % 2) as usize]),
+        path: "\u{e9}/3.rs".into(),
+        day: row % 3,
+        count: 2,
+    };
+    (0..count).map(row).collect()
 }
 
 fn key(id: &str, name: &str) -> StoredKey {
@@ -212,6 +222,7 @@ async fn an_interrupted_copy_goes_on_and_a_full_target_is_refused() {
         target.import_roots(source.export_roots().await.unwrap()).await.unwrap();
         target.import_documents(source.export_documents(0).await.unwrap()).await.unwrap();
         target.append_events(&events(1..=10_000)).await.unwrap();
+        target.record_usage(&source.export_usage(None).await.unwrap()).await.unwrap();
         // The source has let it go since.
         target.save_snapshot(&snapshot(50, None), &[3], 1).await.unwrap();
         target.save_rules(&rules(9, 9)).await.unwrap();
@@ -223,6 +234,25 @@ async fn an_interrupted_copy_goes_on_and_a_full_target_is_refused() {
         target.upsert(vec![text(0, "own", "own")]).await.unwrap();
         let error = copy(&*source, &*target, &|_| ()).await.unwrap_err();
         assert!(matches!(error, CopyError::NotEmpty { documents: 482, .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn counts_that_grow_between_two_pages_are_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = usage(USAGE_ROWS + 50);
+    rows.sort_by(|one, two| (one.day, &one.question).cmp(&(two.day, &two.question)));
+    let (first, rest) = rows.split_at(USAGE_ROWS as usize);
+    for store in [sqlite(&folder, "store").await, postgres().await] {
+        store.record_usage(&rows).await.unwrap();
+        let page = store.export_usage(None).await.unwrap();
+        assert!(page == first, "by day, then by question");
+        // One of each page would change its place among the most counted.
+        store.record_usage(&[first[0].clone(), rest[49].clone()]).await.unwrap();
+        let page = store.export_usage(page.last()).await.unwrap();
+        let grown = UsageRow { count: 4, ..rest[49].clone() };
+        assert_eq!(page, [&rest[..49], &[grown]].concat());
+        assert_eq!(store.export_usage(page.last()).await.unwrap(), []);
     }
 }
 

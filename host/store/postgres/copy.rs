@@ -5,9 +5,9 @@ use sqlx::Connection;
 
 use super::connections::{BULK, CALL, Session, timed};
 use super::documents::{Place, path_digest};
-use super::{PostgresStore, call, world};
-use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target};
-use crate::store::{PAGE_BYTES, StoreError};
+use super::{PostgresStore, call, usage, world};
+use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target, USAGE_ROWS};
+use crate::store::{PAGE_BYTES, StoreError, UsageRow};
 
 #[async_trait]
 impl Portable for PostgresStore {
@@ -21,6 +21,10 @@ impl Portable for PostgresStore {
 
     async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError> {
         call!(self, CALL, |session| world::snapshots(session))
+    }
+
+    async fn export_usage(&self, after: Option<&UsageRow>) -> Result<Vec<UsageRow>, StoreError> {
+        call!(self, CALL, |session| usage::page(session, after, USAGE_ROWS))
     }
 
     async fn target(&self) -> Result<Target, StoreError> {

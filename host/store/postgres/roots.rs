@@ -1,4 +1,4 @@
-//! Statements about roots, and those that remove documents, one by one or with their root.
+//! Statements about roots, and those that remove or renew documents of a root.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use super::connections::{BULK, Session, timed};
 use super::documents::{ATTEMPTS, Place, conclude, hold_roots, path_digest, stored};
 use super::feed::take_sequences;
 use super::monitor::Monitor;
-use crate::store::{Counts, Fingerprint, POSTED_ROOT, Root, row};
+use crate::store::{Counts, Fingerprint, POSTED_ROOT, Renewed, Root, row};
 
 pub(super) async fn register(session: &mut Session, path: &str, name: &str) -> sqlx::Result<Root> {
     const REGISTER: &str = "
@@ -132,6 +132,59 @@ async fn bury(
     let bury = sqlx::query(BURY).bind(&ids).bind(&shards).bind(&seen).bind(&sequences).execute(connection);
     let buried = timed(monitor, BURY, bury).await?.rows_affected();
     Ok((buried == live.len() as u64).then_some(buried))
+}
+
+/// None when other writers won too often.
+pub(super) async fn renew(
+    session: &mut Session,
+    host: &str,
+    root: u64,
+    after: u64,
+    until: u64,
+    limit: u32,
+) -> sqlx::Result<Option<Option<Renewed>>> {
+    const LIVE: &str = "
+        SELECT id, shard, sequence FROM documents
+        WHERE sequence > $1 AND sequence <= $2 AND root = $3 AND NOT deleted ORDER BY sequence LIMIT $4";
+    let (connection, monitor) = session.parts()?;
+    for _ in 0..ATTEMPTS {
+        let mut transaction = connection.begin().await?;
+        let renewed = async {
+            let live = sqlx::query_as(LIVE).bind(after.cast_signed()).bind(until.cast_signed());
+            let live = live.bind(root.cast_signed()).bind(i64::from(limit)).fetch_all(&mut *transaction);
+            let live: Vec<(i64, i32, i64)> = timed(monitor, LIVE, live).await?;
+            number_anew(&mut transaction, monitor, host, &live).await
+        };
+        let renewed = renewed.await;
+        if let Some(renewed) = conclude(transaction, renewed).await? {
+            return Ok(Some(renewed));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives live documents the next numbers. None when another writer has changed or removed one of them meanwhile: each
+/// number that is taken must be a document's.
+async fn number_anew(
+    connection: &mut PgConnection,
+    monitor: &Monitor,
+    host: &str,
+    live: &[(i64, i32, i64)],
+) -> sqlx::Result<Option<Option<Renewed>>> {
+    const NUMBER: &str = "
+        UPDATE documents d SET sequence = new.sequence
+        FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) AS new (id, shard, seen, sequence)
+        WHERE d.id = new.id AND d.shard = new.shard AND d.sequence = new.seen";
+    let Some((_, _, up_to)) = live.last() else { return Ok(Some(None)) };
+    let ids: Vec<i64> = live.iter().map(|(id, _, _)| *id).collect();
+    let shards: Vec<i32> = live.iter().map(|(_, shard, _)| *shard).collect();
+    let seen: Vec<i64> = live.iter().map(|(_, _, sequence)| *sequence).collect();
+    let before = take_sequences(connection, monitor, live.len(), host).await?;
+    let sequences: Vec<i64> = (1..).take(live.len()).map(|number| before.cast_signed() + number).collect();
+    let number = sqlx::query(NUMBER).bind(&ids).bind(&shards).bind(&seen).bind(&sequences).execute(connection);
+    let documents = timed(monitor, NUMBER, number).await?.rows_affected();
+    let renewed = Renewed { documents, up_to: up_to.cast_unsigned(), sequence: before + documents };
+    Ok((documents == live.len() as u64).then_some(Some(renewed)))
 }
 
 pub(super) async fn fingerprints(session: &mut Session, root: u64) -> sqlx::Result<HashMap<String, Fingerprint>> {

@@ -64,8 +64,18 @@ async fn read(session: &mut Session, limit: u32) -> sqlx::Result<Vec<UsageRow>> 
         "SELECT question, path, day, count FROM usage ORDER BY day DESC, count DESC, question, path LIMIT $1";
     let (connection, monitor) = session.parts()?;
     let read = sqlx::query_as(READ).bind(i64::from(limit));
-    let rows: Vec<(String, String, i64, i64)> = timed(monitor, READ, read.fetch_all(connection)).await?;
-    Ok(rows.into_iter().map(|(question, path, day, count)| UsageRow { question, path, day, count }).collect())
+    timed(monitor, READ, read.fetch_all(connection)).await
+}
+
+/// Rows after one, by day, question and path.
+pub(super) async fn page(session: &mut Session, after: Option<&UsageRow>, limit: i64) -> sqlx::Result<Vec<UsageRow>> {
+    const PAGE: &str = "
+        SELECT question, path, day, count FROM usage WHERE day >= $1 AND (day, question, path) > ($1, $2, $3)
+        ORDER BY day, question, path LIMIT $4";
+    let (day, question, path) = UsageRow::place(after);
+    let (connection, monitor) = session.parts()?;
+    let page = sqlx::query_as(PAGE).bind(day).bind(question).bind(path).bind(limit);
+    timed(monitor, PAGE, page.fetch_all(connection)).await
 }
 
 async fn forget(session: &mut Session, which: &ForgetUsage) -> sqlx::Result<u64> {

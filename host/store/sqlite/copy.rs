@@ -1,9 +1,9 @@
 //! Rows in and out of the embedded backend, as they are.
 
 use super::documents::BEGIN;
-use super::{SqliteStore, failure, world};
-use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target};
-use crate::store::{PAGE_BYTES, StoreError};
+use super::{SqliteStore, failure, usage, world};
+use crate::store::copy::{DocumentRow, PAGE_ROWS, Portable, RootRow, SnapshotRow, Target, USAGE_ROWS};
+use crate::store::{PAGE_BYTES, StoreError, UsageRow};
 use async_trait::async_trait;
 
 #[async_trait]
@@ -27,6 +27,10 @@ impl Portable for SqliteStore {
 
     async fn export_snapshots(&self) -> Result<Vec<SnapshotRow>, StoreError> {
         world::snapshots(&self.readers).await.map_err(failure)
+    }
+
+    async fn export_usage(&self, after: Option<&UsageRow>) -> Result<Vec<UsageRow>, StoreError> {
+        usage::page(&self.readers, after, USAGE_ROWS).await.map_err(failure)
     }
 
     async fn target(&self) -> Result<Target, StoreError> {

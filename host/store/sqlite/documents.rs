@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use sqlx::{Sqlite, SqliteExecutor, SqlitePool, Transaction};
 
 use crate::store::version::{Current, Decision, Encoded};
-use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Root, StoredChange, Upserted, row, version};
+use crate::store::{Counts, Fingerprint, PAGE_BYTES, POSTED_ROOT, Renewed, Root, StoredChange, Upserted, row, version};
 
 /// Takes the write lock at once; a transaction that upgrades from reading may fail half-way instead.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -116,6 +116,39 @@ async fn bury(transaction: &mut Transaction<'_, Sqlite>, id: i64, sequence: u64)
         .await?;
     sqlx::query("DELETE FROM contents WHERE document = $1").bind(id).execute(&mut **transaction).await?;
     Ok(())
+}
+
+pub(super) async fn renew(
+    writer: &SqlitePool,
+    root: u64,
+    after: u64,
+    until: u64,
+    limit: u32,
+) -> sqlx::Result<Option<Renewed>> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let live: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, sequence FROM documents
+         WHERE sequence > $1 AND sequence <= $2 AND root = $3 AND NOT deleted ORDER BY sequence LIMIT $4",
+    )
+    .bind(after.cast_signed())
+    .bind(until.cast_signed())
+    .bind(root.cast_signed())
+    .bind(i64::from(limit))
+    .fetch_all(&mut *transaction)
+    .await?;
+    let Some((_, up_to)) = live.last() else { return Ok(None) };
+    let mut sequence = last_sequence(&mut *transaction).await?;
+    for (id, _) in &live {
+        sequence += 1;
+        sqlx::query("UPDATE documents SET sequence = $1 WHERE id = $2")
+            .bind(sequence.cast_signed())
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    set_sequence(&mut transaction, sequence).await?;
+    transaction.commit().await?;
+    Ok(Some(Renewed { documents: live.len() as u64, up_to: up_to.cast_unsigned(), sequence }))
 }
 
 async fn set_sequence(transaction: &mut Transaction<'_, Sqlite>, sequence: u64) -> sqlx::Result<()> {

@@ -1,6 +1,7 @@
 //! Every statement about counts of use.
 
 use async_trait::async_trait;
+use sqlx::SqlitePool;
 
 use super::{SqliteStore, failure};
 use crate::store::StoreError;
@@ -32,9 +33,7 @@ impl UsageStore for SqliteStore {
         let rows = sqlx::query_as(
             "SELECT question, path, day, count FROM usage ORDER BY day DESC, count DESC, question, path LIMIT $1",
         );
-        let rows: Vec<(String, String, i64, i64)> =
-            rows.bind(i64::from(limit)).fetch_all(&self.readers).await.map_err(failure)?;
-        Ok(rows.into_iter().map(|(question, path, day, count)| UsageRow { question, path, day, count }).collect())
+        rows.bind(i64::from(limit)).fetch_all(&self.readers).await.map_err(failure)
     }
 
     async fn forget_usage(&self, which: &ForgetUsage) -> Result<u64, StoreError> {
@@ -45,6 +44,16 @@ impl UsageStore for SqliteStore {
         let forget = forget.bind(which.before).bind(&which.question).bind(&which.path);
         Ok(forget.execute(&self.writer).await.map_err(failure)?.rows_affected())
     }
+}
+
+/// Rows after one, by day, question and path.
+pub(super) async fn page(readers: &SqlitePool, after: Option<&UsageRow>, limit: i64) -> sqlx::Result<Vec<UsageRow>> {
+    let (day, question, path) = UsageRow::place(after);
+    let rows = sqlx::query_as(
+        "SELECT question, path, day, count FROM usage WHERE day >= $1 AND (day, question, path) > ($1, $2, $3)
+         ORDER BY day, question, path LIMIT $4",
+    );
+    rows.bind(day).bind(question).bind(path).bind(limit).fetch_all(readers).await
 }
 
 #[cfg(test)]

@@ -6,7 +6,14 @@ use services::Browser;
 
 /// As WebDriver has it, section 17.4.2.
 pub const ENTER: char = '\u{e007}';
+pub const TAB: &str = "\u{e004}";
 pub const ESCAPE: &str = "\u{e00c}";
+pub const PAGE_DOWN: &str = "\u{e00f}";
+pub const END: &str = "\u{e010}";
+pub const HOME: &str = "\u{e011}";
+pub const LEFT: &str = "\u{e012}";
+pub const UP: &str = "\u{e013}";
+pub const RIGHT: &str = "\u{e014}";
 
 /// The key under which WebDriver names elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";

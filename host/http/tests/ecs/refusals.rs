@@ -49,13 +49,41 @@ async fn every_parameter_has_its_bounds() {
 }
 
 #[tokio::test]
+async fn refusals_say_what_to_do() {
+    let (server, world) = inhabited();
+    for (path, body, field) in [
+        ("agents", json!({"agent_id": "batch"}), "agent_id"),
+        ("agents", json!({"agent_id": "abc", "name": " "}), "name"),
+        ("agents?limit=1&limit=2", json!(null), "limit"),
+        ("interactions", json!({"agent1_id": "abc", "agent2_id": "abc"}), "agent2_id"),
+    ] {
+        let path = format!("/api/ecs/{path}");
+        let reply = if body.is_null() { server.get(&path).await } else { server.post(&path, body).await };
+        let errors = reply.problem(422, "invalid-request").errors;
+        let told: Vec<_> = errors.iter().map(|error| (error.field.as_str(), error.remedy.is_some())).collect();
+        assert_eq!(told, [(field, true)], "{path}");
+    }
+    assert!(world.asked.lock().is_empty());
+}
+
+#[tokio::test]
 async fn what_the_world_refuses_has_its_status() {
     let (server, world) = inhabited();
     let rules = |error| WorldError::Rules(RulesError { rules: "traits-x@0.1.0".into(), call: "first-traits", error });
     let (secret, ms) = (SECRET.to_owned(), Duration::from_millis(250));
     for (error, status, code, detail) in [
-        (WorldError::NoAgent("fox-1".into()), 404, "unknown-agent", "there is no agent `fox-1`"),
-        (WorldError::NoSnapshot(7), 404, "unknown-snapshot", "there is no snapshot 7"),
+        (
+            WorldError::NoAgent("fox-1".into()),
+            404,
+            "unknown-agent",
+            "there is no agent `fox-1`; /api/ecs/agents lists those that there are",
+        ),
+        (
+            WorldError::NoSnapshot(7),
+            404,
+            "unknown-snapshot",
+            "there is no snapshot 7; /api/ecs/snapshots lists those that there are",
+        ),
         (WorldError::Conflict("the id `fox-1` is taken".into()), 409, "conflict", "the id `fox-1` is taken"),
         (WorldError::Unavailable("being replayed: 3 of 9".into()), 503, "unavailable", "being replayed: 3 of 9"),
         (WorldError::Internal(secret.clone()), 500, "internal", "the server failed; its log has the reason"),
@@ -110,7 +138,7 @@ async fn what_the_world_refuses_has_its_status() {
     assert_eq!(server.post("/api/ecs/agents/batch", batch).await.violated(), ["agents[3].spirit"]);
     *world.failure.lock() = Some(WorldError::NoAgent("x".repeat(5000)));
     let detail = server.get("/api/ecs/agents/x").await.problem(404, "unknown-agent").detail;
-    assert!(detail.len() < 100, "{detail}");
+    assert!(detail.len() < 150, "{detail}");
 }
 
 #[tokio::test]

@@ -1,22 +1,18 @@
-//! A tiny encoder, written by the test: 2 layers of 32 numbers, 4 heads, 12 word pieces, with parameters by a formula.
-//! What it must answer was computed apart from this code, with the same formula, in 64-bit numpy: word, position and
-//! type embeddings, then for each layer softmax(q k' / sqrt(8)) v and 0.5 h (1 + erf(h / sqrt 2)), each with its
-//! residual and layer normalization, then the mean over the pieces, scaled to length 1.
+//! A tiny encoder with parameters by a formula. What it must answer was computed apart from this code, with the same
+//! formula, in 64-bit numpy: word, position and type embeddings, then for each layer softmax(q k' / sqrt(8)) v and
+//! 0.5 h (1 + erf(h / sqrt 2)), each with its residual and layer normalization, then the mean over the pieces, scaled
+//! to length 1.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::HashMap;
+/// The same that integration tests start a server with.
+#[path = "../../../../tests/it/support/encoder.rs"]
+mod encoder;
 
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
 use super::*;
-
-const SIZE: usize = 32;
-const INNER: usize = 64;
-const PLACES: usize = 16;
-const WORDS: [&str; 12] =
-    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "fox", "jump", "##s", "##ed", "over", "dog", "lazy"];
+use encoder::{SIZE, config, tokenizer, weights, write, write_encoder};
 
 /// `[CLS] the fox jump ##s over the lazy dog [SEP]`
 #[rustfmt::skip]
@@ -34,92 +30,11 @@ const DOG: [f32; SIZE] = [
     -0.308974, -0.067026, -0.005346, 0.275710, -0.127308, 0.129796, 0.012028, 0.095751, -0.032631, 0.424481, -0.022333,
 ];
 
-fn number(seed: u64, at: u64) -> f32 {
-    const LOW: u64 = (1 << 32) - 1;
-    let mixed = (at * 2_654_435_761 + seed * 40_503 + 12_345) & LOW;
-    let mixed = (mixed * mixed + (mixed >> 16)) & LOW;
-    ((mixed >> 8) as f64 / f64::from(1 << 24) - 0.5) as f32
-}
-
-fn parameters() -> Vec<(String, Vec<usize>)> {
-    let mut list: Vec<(String, Vec<usize>)> = vec![
-        ("embeddings.word_embeddings.weight".into(), vec![WORDS.len(), SIZE]),
-        ("embeddings.position_embeddings.weight".into(), vec![PLACES, SIZE]),
-        ("embeddings.token_type_embeddings.weight".into(), vec![2, SIZE]),
-        ("embeddings.LayerNorm.weight".into(), vec![SIZE]),
-        ("embeddings.LayerNorm.bias".into(), vec![SIZE]),
-    ];
-    for layer in 0..2 {
-        for (part, outputs, inputs) in [
-            ("attention.self.query", SIZE, SIZE),
-            ("attention.self.key", SIZE, SIZE),
-            ("attention.self.value", SIZE, SIZE),
-            ("attention.output.dense", SIZE, SIZE),
-            ("attention.output.LayerNorm", SIZE, 0),
-            ("intermediate.dense", INNER, SIZE),
-            ("output.dense", SIZE, INNER),
-            ("output.LayerNorm", SIZE, 0),
-        ] {
-            let shape = if inputs == 0 { vec![outputs] } else { vec![outputs, inputs] };
-            list.push((format!("encoder.layer.{layer}.{part}.weight"), shape));
-            list.push((format!("encoder.layer.{layer}.{part}.bias"), vec![outputs]));
-        }
-    }
-    list
-}
-
-fn weights(prefix: &str) -> Vec<u8> {
-    let content: Vec<(String, Vec<usize>, Vec<u8>)> = parameters()
-        .into_iter()
-        .zip(0..)
-        .map(|((name, shape), seed)| {
-            let one = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
-            let count = shape.iter().product::<usize>() as u64;
-            let bytes = (0..count).flat_map(|at| (one + number(seed, at)).to_le_bytes()).collect();
-            (format!("{prefix}{name}"), shape, bytes)
-        })
-        .collect();
-    let views =
-        content.iter().map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
-    safetensors::serialize(views, &None).unwrap()
-}
-
-fn config() -> Value {
-    json!({
-        "model_type": "bert", "hidden_act": "gelu", "hidden_size": SIZE, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "intermediate_size": INNER, "max_position_embeddings": PLACES,
-        "vocab_size": WORDS.len(), "layer_norm_eps": 1e-12,
-    })
-}
-
-fn tokenizer() -> Value {
-    let vocabulary: HashMap<&str, usize> = WORDS.into_iter().zip(0..).collect();
-    json!({
-        "version": "1.0", "added_tokens": [], "post_processor": null, "decoder": null,
-        // As the real one's file says, which must not matter.
-        "truncation": {"max_length": 3, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
-        "padding": {"strategy": {"Fixed": 14}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
-                    "pad_type_id": 0, "pad_token": "[PAD]"},
-        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
-                       "strip_accents": null, "lowercase": true},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                  "max_input_chars_per_word": 100, "vocab": vocabulary},
-    })
-}
-
 /// A folder with the tiny model.
-pub(crate) fn tiny() -> tempfile::TempDir {
+fn tiny() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "config.json", &config());
-    write(folder.path(), "tokenizer.json", &tokenizer());
-    std::fs::write(folder.path().join("model.safetensors"), weights("")).unwrap();
+    write_encoder(folder.path());
     folder
-}
-
-fn write(folder: &Path, name: &str, content: &Value) {
-    std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
-    std::fs::write(folder.join(name), content.to_string()).unwrap();
 }
 
 fn near(found: &[f32], expected: &[f32]) {
