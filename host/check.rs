@@ -4,7 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::runtime::{CONTRACT, LoadError, Loader, PluginOptions, Source, exported_names, imported_names};
+use crate::config::Settings;
+use crate::runtime::{CONTRACT, LoadError, Loader, PluginOptions, Source, calls_out, exported_names, imported_names};
+use crate::upstream::Host;
+
+/// Stands for whatever hosts a plugin may be granted; nothing answers to it, and the trial call asks nobody.
+const SOME_HOST: &str = "granted.invalid";
 
 /// What is known of a file, for people; `loads` decides the exit code.
 pub struct Report {
@@ -12,8 +17,9 @@ pub struct Report {
     pub loads: bool,
 }
 
-/// Does with the file all that the server does before it serves a plugin, and tells.
-pub async fn check(file: &Path) -> Result<Report, LoadError> {
+/// Does with the file all that the server does before it serves a plugin, and tells. Without the operator's settings it
+/// is taken to have what it asks for.
+pub async fn check(file: &Path, settings: Option<&Settings>) -> Result<Report, LoadError> {
     let read_error =
         |error: std::io::Error| LoadError::Read { file: file.display().to_string(), reason: error.to_string() };
     let bytes: Arc<[u8]> = std::fs::read(file).map_err(read_error)?.into();
@@ -24,7 +30,7 @@ pub async fn check(file: &Path) -> Result<Report, LoadError> {
         blake3::hash(&bytes).to_hex()
     );
     let loader = Loader::new(None)?;
-    let outcome = describe(&loader, &bytes, file, &mut text).await;
+    let outcome = describe(&loader, &bytes, file, settings, &mut text).await;
     let loads = outcome.is_ok();
     match outcome {
         Ok(()) => text += "this host loads it\n",
@@ -35,14 +41,24 @@ pub async fn check(file: &Path) -> Result<Report, LoadError> {
     Ok(Report { text, loads })
 }
 
-async fn describe(loader: &Loader, bytes: &Arc<[u8]>, file: &Path, text: &mut String) -> Result<(), LoadError> {
+async fn describe(
+    loader: &Loader,
+    bytes: &Arc<[u8]>,
+    file: &Path,
+    settings: Option<&Settings>,
+    text: &mut String,
+) -> Result<(), LoadError> {
     let (component, kinds) = loader.compile(bytes)?;
     let lines = |names: Vec<String>| if names.is_empty() { "nothing".into() } else { names.join("\n            ") };
     let _ = writeln!(text, "  exports   {}", lines(exported_names(&component)));
     let _ = writeln!(text, "  imports   {}", lines(imported_names(&component)));
-    let defaults = |_: &str| PluginOptions::default();
+    let wants_grant = calls_out(&component) && settings.is_none();
+    let options = |name: &str| match settings {
+        Some(settings) => settings.plugin(name),
+        None => PluginOptions { http: some_hosts(wants_grant), ..PluginOptions::default() },
+    };
     let source = Source::File(file.to_owned());
-    let plugins = loader.load_compiled((component, kinds), bytes, &source, &defaults).await?;
+    let plugins = loader.load_compiled((component, kinds), bytes, &source, &options).await?;
     for plugin in plugins {
         let about = &plugin.description;
         let _ = writeln!(text, "  {:<9} {} {}: {}", plugin.kind.name(), about.name, about.version, about.purpose);
@@ -63,9 +79,17 @@ async fn describe(loader: &Loader, bytes: &Arc<[u8]>, file: &Path, text: &mut St
             );
             let _ = writeln!(text, "  spirits   {}", rules.spirits.join(", "));
         }
+        if wants_grant {
+            let grant = "of the operator: hosts that it may call";
+            let _ = writeln!(text, "  needs     a grant {grant}, as `http` in [plugins.{}]", about.name);
+        }
         let statistics = plugin.statistics.read();
         let _ = writeln!(text, "  memory    {} bytes after one call", statistics.memory_high_water_bytes);
     }
     let _ = writeln!(text, "  contract  corsac:plugin {CONTRACT}");
     Ok(())
+}
+
+fn some_hosts(are_wanted: bool) -> Vec<Host> {
+    are_wanted.then(|| SOME_HOST.parse().ok()).flatten().into_iter().collect()
 }

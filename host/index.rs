@@ -42,6 +42,7 @@ use embed::BuiltIn;
 pub use embed::Embedder;
 pub use embedding::TextEmbedder;
 use fill::{Filler, Progress};
+pub use highlight::Marker;
 pub use models::{BetterModel, ModelStats};
 use pattern::PatternIndex;
 pub use remote::Searched;

@@ -44,8 +44,9 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve(&arguments).await,
-        Command::Plugin(PluginCommand::Check { file }) => {
-            let report = check::check(&file).await?;
+        Command::Plugin(PluginCommand::Check { file, config }) => {
+            let settings = config.as_deref().map(Settings::of_file).transpose()?;
+            let report = check::check(&file, settings.as_ref()).await?;
             print!("{}", report.text);
             Ok(if report.loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -38,7 +38,7 @@ mod statistics;
 mod understanding;
 
 pub use compiled::CompiledCache;
-pub use component::{CONTRACT, MAX_FILE_BYTES, PluginKind, exported_names, imported_names};
+pub use component::{CONTRACT, MAX_FILE_BYTES, PluginKind, calls_out, exported_names, imported_names};
 pub use convert::{Candidates, Proposal, Ranking};
 pub use error::{CallError, LoadError};
 pub use imports::Retriever;

@@ -8,6 +8,8 @@ pub mod answer;
 mod columns;
 /// Why there is no answer.
 mod error;
+/// What is shown of long texts.
+mod excerpt;
 /// All hits of a window, a page at a time.
 pub mod export;
 /// Counts over the window.

@@ -54,7 +54,13 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// Say what a component is and whether this host would load it.
-    Check { file: PathBuf },
+    Check {
+        file: PathBuf,
+        /// A server's configuration: its settings, limits and grants for plugins hold. Without it, default limits and
+        /// whatever grant the file asks for.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

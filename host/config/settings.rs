@@ -196,6 +196,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// A file alone, checked.
+    pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
+        let settings = Self::read(path)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
     /// A file as it stands; relative folders in it are relative to the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)

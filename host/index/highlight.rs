@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::{Snapshot, pattern, tokenize};
+use super::pattern::expression::Expression;
+use super::tokenize;
 use crate::query::{PatternProbe, PatternSyntax, Probe, TextProbe};
 
 /// Lucene's English stop words (they are their own stems): found like any term, but not worth a mark.
@@ -13,41 +14,57 @@ const STOP_WORDS: [&str; 33] = [
     "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
 ];
 
-impl Snapshot {
-    /// Byte ranges of `text` that the probe matches, in order, at most `limit`. A vector probe matches
-    /// nowhere in particular; a pattern that does not compile matches nowhere.
-    pub fn highlight(&self, probe: &Probe, text: &str, limit: usize) -> Vec<Range<usize>> {
+/// What a probe matches, made ready once to be marked in many texts.
+pub struct Marker(Kind);
+
+enum Kind {
+    Terms { wanted: HashSet<String>, prefix: Option<String> },
+    Expression(Expression),
+}
+
+impl Marker {
+    /// None for what matches nowhere: a vector probe matches nowhere in particular, a pattern may not compile.
+    pub fn of(probe: &Probe) -> Option<Self> {
         match probe {
-            Probe::Text(probe) => terms(probe, text, limit),
-            Probe::Vector(_) => vec![],
-            Probe::Pattern(probe) => pattern::ranges(probe, text, limit),
-            Probe::Symbol(probe) => {
-                let pattern = PatternProbe {
-                    pattern: probe.name.clone(),
-                    syntax: PatternSyntax::Literal,
-                    case_sensitive: probe.case_sensitive,
-                    whole_word: false,
-                    limit: probe.limit,
-                };
-                pattern::ranges(&pattern, text, limit)
-            }
+            Probe::Text(probe) => Some(Self(terms(probe))),
+            Probe::Vector(_) => None,
+            Probe::Pattern(probe) => expression(probe),
+            Probe::Symbol(probe) => expression(&PatternProbe {
+                pattern: probe.name.clone(),
+                syntax: PatternSyntax::Literal,
+                case_sensitive: probe.case_sensitive,
+                whole_word: false,
+                limit: probe.limit,
+            }),
+        }
+    }
+
+    /// Byte ranges of `text` that match, in order, at most `limit`.
+    pub fn ranges(&self, text: &str, limit: usize) -> Vec<Range<usize>> {
+        match &self.0 {
+            Kind::Terms { wanted, prefix } => tokenize::occurrences(text, wanted, prefix.as_deref(), limit),
+            Kind::Expression(expression) => expression.ranges(text, limit),
         }
     }
 }
 
-fn terms(probe: &TextProbe, text: &str, limit: usize) -> Vec<Range<usize>> {
+fn expression(probe: &PatternProbe) -> Option<Marker> {
+    Expression::compile(probe).ok().map(|expression| Marker(Kind::Expression(expression)))
+}
+
+fn terms(probe: &TextProbe) -> Kind {
     let wanted: Vec<String> = tokenize::terms(&probe.text);
-    let last = wanted.last().cloned().unwrap_or_default();
+    let prefix = wanted.last().filter(|last| probe.prefix && !last.is_empty()).cloned();
     // Marking every "the" helps nobody, unless there is nothing else to mark.
     let only_stop_words = wanted.iter().all(|term| STOP_WORDS.contains(&term.as_str()));
-    let wanted: HashSet<String> =
-        wanted.into_iter().filter(|term| only_stop_words || !STOP_WORDS.contains(&term.as_str())).collect();
-    let prefix = (probe.prefix && !last.is_empty()).then_some(last.as_str());
-    tokenize::occurrences(text, &wanted, prefix, limit)
+    let wanted = wanted.into_iter().filter(|term| only_stop_words || !STOP_WORDS.contains(&term.as_str()));
+    Kind::Terms { wanted: wanted.collect(), prefix }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::query::TermMatch;
 
@@ -60,7 +77,8 @@ mod tests {
             fields: vec![],
             limit: 10,
         };
-        terms(&probe, text, 10).into_iter().map(|range| text[range].to_owned()).collect()
+        let marker = Marker::of(&Probe::Text(probe)).unwrap();
+        marker.ranges(text, 10).into_iter().map(|range| text[range].to_owned()).collect()
     }
 
     #[test]

@@ -212,11 +212,6 @@ impl PatternReader {
     }
 }
 
-/// Byte ranges of `text` that the probe's pattern matches, in order, at most `limit`.
-pub(crate) fn ranges(probe: &PatternProbe, text: &str, limit: usize) -> Vec<std::ops::Range<usize>> {
-    Expression::compile(probe).map_or_else(|_| vec![], |expression| expression.ranges(text, limit))
-}
-
 fn unavailable(error: tantivy::TantivyError) -> RetrievalError {
     RetrievalError::Unavailable(format!("the pattern index cannot be read: {error}"))
 }

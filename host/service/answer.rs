@@ -67,8 +67,11 @@ pub struct SearchResult {
     pub line_number: u32,
     /// Last line of the chunk that was found, from 1.
     pub end_line: u32,
-    /// The chunk; for a pattern hit its line.
+    /// The chunk; for a pattern hit its line. Of one longer than 8,192 bytes, the part around its first match.
     pub content: String,
+    /// `content` is a part only; absent when it is whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub content_truncated: bool,
     pub score: f32,
     /// `semantic`, `syntax` or `hybrid`: which legs found it.
     pub match_type: String,

@@ -15,7 +15,7 @@ use super::page::{self, Outcome};
 use super::stages::{Stages, Timings};
 use super::{Plan, SearchError, SearchRequest, Service, blocking};
 
-/// Exports at the same time: each holds a window of ten thousand candidates, some megabytes, as long as it is read.
+/// Exports at the same time, more wait for their turn: each holds a window of ten thousand candidates, some megabytes, as long as it is read.
 pub(super) const AT_ONCE: usize = 8;
 
 /// Results whose texts are in memory at the same time.
@@ -45,7 +45,9 @@ impl Service {
     pub async fn export(&self, request: SearchRequest) -> Result<Export, SearchError> {
         let inner = self.inner.clone();
         let plan = inner.plan(request)?;
-        let turn = inner.exports.clone().try_acquire_owned().map_err(|_| SearchError::Overloaded)?;
+        // As searches wait for theirs.
+        let turn = tokio::time::timeout(inner.limits.timeout / 2, inner.exports.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(SearchError::Overloaded) };
         let mut timings = Timings::new();
         let searching = async {
             let mut stages = Stages::new(&mut timings);

@@ -12,15 +12,14 @@ use super::answer::{
 use super::columns::{Bodies, Candidate, Window};
 use super::facets::Facets;
 use super::probes::ProbeRun;
-use super::{Plan, SearchError};
+use super::{Plan, SearchError, excerpt};
 use crate::cache::{Computed, Entry};
-use crate::query::{Probe, ProbeKind};
+use crate::index::Marker;
+use crate::query::ProbeKind;
 use crate::runtime::{Plugin, Ranking};
 
 /// Highlights of one result at most; a query of one letter would mark half of the text.
 const MAX_HIGHLIGHTS: usize = 100;
-/// Lines of a snippet.
-const SNIPPET_LINES: usize = 5;
 
 /// All that came of the query before a page is cut out.
 pub struct Outcome {
@@ -90,9 +89,10 @@ pub fn results(plan: &Plan, outcome: &Outcome, shown: &[usize]) -> Result<Vec<Se
     let Outcome { window, ranking, .. } = outcome;
     let mut bodies = Bodies::new(&plan.snapshot);
     bodies.fetch(shown.iter().map(|at| &window.candidates[*at].chunk))?;
+    let markers = markers(&window.runs);
     let result = |at: &usize| {
         let candidate = &window.candidates[*at];
-        let mut result = result(plan, candidate, &window.runs, &mut bodies)?;
+        let mut result = result(plan, candidate, &markers, &mut bodies)?;
         result.score = ranking.scores[*at];
         result.explain = plan.request.explain.then(|| ResultExplanation {
             legs: legs(candidate),
@@ -122,30 +122,38 @@ pub fn order(scores: &[f32]) -> Vec<usize> {
 fn result(
     plan: &Plan,
     candidate: &Candidate,
-    runs: &[ProbeRun],
+    markers: &[Marker],
     bodies: &mut Bodies<'_>,
 ) -> Result<SearchResult, SearchError> {
     let chunk = &candidate.chunk;
     let document = bodies.document(chunk)?;
     let text = document.get(chunk.start as usize..chunk.end as usize).unwrap_or_default();
-    let line = line_of(text, candidate.line - chunk.first_line);
+    let hit_line = candidate.line - chunk.first_line;
     let match_type = match_type(candidate);
-    let content =
-        if match_type == "syntax" && candidate.legs[ProbeKind::Pattern as usize].is_some() { line } else { text };
-    let highlights = highlights(plan, runs, content);
-    let snippet = snippet(text, content, &highlights, candidate.line - chunk.first_line);
+    let is_line = match_type == "syntax" && candidate.legs[ProbeKind::Pattern as usize].is_some();
+    let whole = if is_line { line_of(text, hit_line) } else { text };
+    let marks = highlights(markers, whole);
+    let first = marks.first().map(|mark| mark.start as usize);
+    let snippet = if is_line {
+        excerpt::snippet(text, &[], hit_line as usize, first)
+    } else {
+        excerpt::snippet(text, &marks, hit_line as usize, None)
+    };
+    let part = excerpt::part(whole, first, excerpt::MOST_CONTENT);
+    let content = &whole[part.clone()];
     let context_lines = plan.request.context_lines as usize;
     Ok(SearchResult {
         id: id(candidate, text),
         file_path: chunk.document.path.to_string(),
         line_number: candidate.line,
-        end_line: if content.len() == text.len() { chunk.last_line } else { candidate.line },
+        end_line: if is_line { candidate.line } else { chunk.last_line },
         content: content.to_owned(),
+        content_truncated: content.len() < whole.len(),
         score: 0.0,
         match_type: match_type.into(),
         context: (context_lines > 0).then(|| context(&document, candidate.line as usize, context_lines)),
         snippet: Some(snippet),
-        highlights,
+        highlights: excerpt::within(marks, &part),
         metadata: ResultMetadata {
             language: chunk.document.language.as_deref().map(str::to_owned),
             title: chunk.document.title.as_deref().map(str::to_owned),
@@ -191,13 +199,15 @@ fn context(document: &str, line: usize, around: usize) -> String {
     lines.join("\n")
 }
 
-/// Where the query's probes match in the content, in order, overlaps merged.
-pub(super) fn highlights(plan: &Plan, runs: &[ProbeRun], content: &str) -> Vec<Highlight> {
-    let mut ranges: Vec<std::ops::Range<usize>> = runs
-        .iter()
-        .filter(|run| run.result.is_ok() && !matches!(run.probe, Probe::Vector(_)))
-        .flat_map(|run| plan.snapshot.highlight(&run.probe, content, MAX_HIGHLIGHTS))
-        .collect();
+/// What the query's probes match, ready to be marked.
+pub(super) fn markers(runs: &[ProbeRun]) -> Vec<Marker> {
+    runs.iter().filter(|run| run.result.is_ok()).filter_map(|run| Marker::of(&run.probe)).collect()
+}
+
+/// Where they match in the content, in order, overlaps merged.
+pub(super) fn highlights(markers: &[Marker], content: &str) -> Vec<Highlight> {
+    let mut ranges: Vec<std::ops::Range<usize>> =
+        markers.iter().flat_map(|marker| marker.ranges(content, MAX_HIGHLIGHTS)).collect();
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut merged: Vec<Highlight> = Vec::new();
     for range in ranges {
@@ -209,25 +219,6 @@ pub(super) fn highlights(plan: &Plan, runs: &[ProbeRun], content: &str) -> Vec<H
     }
     merged.truncate(MAX_HIGHLIGHTS);
     merged
-}
-
-/// The lines of the chunk with the most highlights in them, or the lines from the hit on.
-fn snippet(text: &str, content: &str, highlights: &[Highlight], hit_line: u32) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut marks = vec![0_usize; lines.len()];
-    if content.len() == text.len() {
-        for highlight in highlights {
-            let line = text[..highlight.start as usize].matches('\n').count();
-            if let Some(mark) = marks.get_mut(line) {
-                *mark += 1;
-            }
-        }
-    }
-    let starts = 0..=lines.len().saturating_sub(SNIPPET_LINES);
-    let weight = |start: usize| marks.iter().skip(start).take(SNIPPET_LINES).sum::<usize>();
-    let best = starts.rev().max_by_key(|start| weight(*start)).unwrap_or(0);
-    let start = if weight(best) > 0 { best } else { hit_line as usize };
-    lines.iter().skip(start).take(SNIPPET_LINES).copied().collect::<Vec<_>>().join("\n")
 }
 
 fn legs(candidate: &Candidate) -> BTreeMap<String, LegScore> {

@@ -55,6 +55,34 @@ fn a_file_that_is_no_plugin_is_refused_with_the_reason() {
     assert!(errors.contains("missing.wasm"), "{errors}");
 }
 
+/// Its author need not have the operator's configuration, and with it he sees what the server will say.
+#[test]
+fn a_plugin_that_calls_out_is_checked_with_and_without_the_operators_grant() {
+    let file = fixture("strategy-opensearch");
+    let (code, text, errors) = check(&file);
+    assert_eq!((code, errors.as_str()), (0, ""), "{text}");
+    for part in ["wasi:http/outgoing-handler", "needs     a grant", "[plugins.strategy-opensearch]", "host loads it"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("corsac.toml");
+    let with = |configured: &str| {
+        std::fs::write(&config, configured).unwrap();
+        run(&["plugin", "check", file.to_str().unwrap(), "--config", config.to_str().unwrap()])
+    };
+    let (code, text, _) = with("");
+    assert!(code == 1 && text.contains("does not load it") && text.contains("upstream.allowed_hosts"), "{text}");
+    let granted =
+        "[upstream]\nallowed_hosts = [\"a.example\"]\n[plugins.strategy-opensearch]\nhttp = [\"a.example\"]\n";
+    let (code, text, errors) = with(granted);
+    assert!(code == 0 && text.contains("this host loads it") && !text.contains("needs"), "{text}{errors}");
+    let (code, text, errors) = with("[plugins.strategy-opensearch]\nhttp = [\"a.example\"]\n");
+    assert!(code == 1 && text.is_empty() && errors.contains("upstream.allowed_hosts"), "{errors}");
+    let (code, _, errors) = with("[plugins.strategy-opensearch]\nmemory = 1\n");
+    assert!(code == 1 && errors.contains("memory"), "{errors}");
+}
+
 /// One line of the table that `corsac eval` prints: mode, queries, nDCG@10, MRR@10, recall@100.
 fn figures<'a>(table: &'a str, mode: &str) -> Vec<&'a str> {
     let line = table.lines().find(|line| line.split_whitespace().next() == Some(mode)).unwrap();

@@ -275,7 +275,7 @@ async fn a_batch_of_a_world_fits_the_default_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_of_the_file_tells_traits_and_spirits() {
-    let report = corsac::check::check(&fixture("hostile-rules")).await.unwrap();
+    let report = corsac::check::check(&fixture("hostile-rules"), None).await.unwrap();
     assert!(report.loads, "{}", report.text);
     for part in [
         "corsac:agents/society@0.1",
@@ -286,6 +286,6 @@ async fn a_check_of_the_file_tells_traits_and_spirits() {
     ] {
         assert!(report.text.contains(part), "{part} is not in\n{}", report.text);
     }
-    let report = corsac::check::check(&fixture("plain-rules")).await.unwrap();
+    let report = corsac::check::check(&fixture("plain-rules"), None).await.unwrap();
     assert!(report.text.contains("1 personality, 1 physical, 0 abilities; without a society"), "{}", report.text);
 }

@@ -28,6 +28,11 @@ impl Display for Failure {
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
+    // What it has told this program about itself; build scripts that look at it would have half of the dependencies
+    // built again whenever cargo is used with and without this program in turns.
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| told(name)).for_each(|name| _ = command.env_remove(name));
     command
 }
 
@@ -93,6 +98,16 @@ mod tests {
         assert!(!succeeds_within(Command::new("sleep").arg("600"), Duration::from_millis(10)));
         assert!(succeeds_within(&mut Command::new("true"), Duration::from_secs(60)));
         assert!(!succeeds_within(&mut Command::new("false"), Duration::from_secs(60)));
+    }
+
+    /// Tests run under cargo, which tells them about their package.
+    #[test]
+    fn cargo_is_not_told_what_package_this_is() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let command = cargo(Path::new("."));
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        assert!(removed.contains(&"CARGO_PKG_NAME".as_ref()) && removed.contains(&"CARGO_MANIFEST_DIR".as_ref()));
+        assert!(!removed.contains(&"CARGO_HOME".as_ref()));
     }
 
     #[test]

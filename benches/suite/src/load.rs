@@ -98,7 +98,7 @@ pub async fn attack(scenarios: Vec<Scenario>, (users, spawn): (usize, usize), ti
     configuration.increase_rate = Some(spawn.to_string());
     configuration.run_time = Some(format!("{}s", time.as_secs().max(1)));
     (configuration.no_metrics, configuration.no_print_metrics) = (true, true);
-    (configuration.no_telnet, configuration.no_websocket) = (true, true);
+    configuration.no_telnet = true;
     configuration.quiet = 2;
     let mut attack = GooseAttack::initialize_with_config(configuration)?;
     for scenario in scenarios {

@@ -105,7 +105,8 @@ function hit(result, rank) {
   const path = make("button", `${result.file_path}:${result.line_number}`, { type: "button", class: "path", title: "copy, and count as chosen" });
   path.addEventListener("click", () => choose(result));
   place.append(make("span", `${rank}.`, { class: "tag" }), path);
-  for (const tag of [result.match_type, result.metadata.language, result.metadata.symbols.slice(0, 3).join(", ")]) {
+  const part = result.content_truncated ? "a part" : null;
+  for (const tag of [result.match_type, result.metadata.language, result.metadata.symbols.slice(0, 3).join(", "), part]) {
     if (tag) place.append(make("span", tag, { class: "tag" }));
   }
   place.append(make("span", decimal(result.score), { class: "score", title: "score of the ranker" }));

@@ -51,6 +51,7 @@ fn result(number: usize) -> SearchResult {
         line_number: 1,
         end_line: 2,
         content: "two\nlines".into(),
+        content_truncated: false,
         score: 0.5,
         match_type: "semantic".into(),
         context: None,

@@ -10,7 +10,7 @@ use super::answer::{
 };
 use super::{Modality, PassagesRequest};
 use crate::cache::{Computed, Entry};
-use crate::index::{ChunkInfo, DocumentInfo};
+use crate::index::{ChunkInfo, DocumentInfo, Marker};
 use crate::query::{ChunkId, Probe, ProbeKind};
 use crate::rag::passage::{self, Draft, Found, Source, Span};
 use crate::rag::{recency, tokens};
@@ -41,10 +41,11 @@ pub(super) fn render(
     let mut vectors = embeddings(plan, request, &shown)?;
     let mut contents =
         Contents { left: if request.with_contents { MAX_CONTENT_BYTES } else { 0 }, seen: HashSet::new() };
+    let markers = page::markers(&window.runs);
     let mut hits = Vec::with_capacity(shown.len());
     for (at, chosen) in shown.iter().enumerate() {
         let passage = sources.iter().find(|source| source.found.contains(&at)).map(|source| source.number);
-        let mut hit = hit(plan, &window, chosen, passage, &mut bodies)?;
+        let mut hit = hit(&markers, chosen, passage, &mut bodies)?;
         hit.file_content = contents.of(&chosen.candidate.chunk.document, &mut bodies, &chosen.candidate.chunk)?;
         hit.embedding_vector = vectors.get_mut(at).map(std::mem::take).filter(|vector| !is_zero(vector));
         hits.push(hit);
@@ -205,8 +206,7 @@ fn is_zero(vector: &[f32]) -> bool {
 }
 
 fn hit(
-    plan: &Plan,
-    window: &Window,
+    markers: &[Marker],
     chosen: &Chosen<'_>,
     passage: Option<u32>,
     bodies: &mut Bodies<'_>,
@@ -222,7 +222,7 @@ fn hit(
     Ok(PassageHit {
         id: page::id(candidate, &text),
         score: *score,
-        highlights: page::highlights(plan, &window.runs, &text),
+        highlights: page::highlights(markers, &text),
         extra: HitExtra {
             match_type: page::match_type(candidate).into(),
             similarity: candidate.legs[ProbeKind::Vector as usize].map(|leg| leg.score),

@@ -27,6 +27,8 @@ pub struct Class {
     pub minutes: u64,
     /// Requests a second that the original claims.
     pub claimed: f64,
+    /// Per cent of its answers that the original claims to have had in a cache.
+    pub claimed_hits: Option<u64>,
 }
 
 const STRATEGY: &str = "/api/search/{strategy}";
@@ -75,6 +77,7 @@ pub const CLASSES: [Class; 3] = [
         spawn: 10,
         minutes: 5,
         claimed: 500.0,
+        claimed_hits: Some(85),
     },
     Class {
         name: "ecs",
@@ -89,6 +92,7 @@ pub const CLASSES: [Class; 3] = [
         spawn: 5,
         minutes: 3,
         claimed: 200.0,
+        claimed_hits: None,
     },
     Class {
         name: "rag",
@@ -102,6 +106,7 @@ pub const CLASSES: [Class; 3] = [
         spawn: 3,
         minutes: 3,
         claimed: 100.0,
+        claimed_hits: Some(70),
     },
 ];
 

@@ -74,6 +74,7 @@ mod tests {
         for (class, claim) in CLASSES.iter().zip(&CLAIMS) {
             let mean = (class.wait.0 + class.wait.1) as f64 / 2.0;
             assert_eq!((class.name, class.claimed), (claim.name, claim.rate));
+            assert_eq!(class.claimed_hits.map(|hits| hits as f64), claim.hits);
             assert!((claim.offers - class.users as f64 / mean).abs() < 1e-9);
         }
     }
