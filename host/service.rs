@@ -28,6 +28,8 @@ mod request;
 mod stages;
 /// A search as it happens.
 pub mod stream;
+/// How much work on the index at once.
+mod turns;
 /// The query as it is understood, and as it was asked where that finds more.
 mod understand;
 /// Frequent questions, and their answers before anybody asks again.
@@ -350,9 +352,8 @@ impl Inner {
     }
 }
 
-/// Index work is CPU and page cache: it has no place on the threads that serve connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SearchError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| SearchError::Index(error.to_string()))
+    turns::blocking(work).await.ok_or_else(|| SearchError::Index("work on the index panicked".into()))
 }
 
 pub use error::SearchError;

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tracing::{Instrument, debug_span, field};
 
 use super::stages::{Step, Watcher};
+use super::turns;
 use crate::index::{Deadline, Snapshot};
 use crate::query::{Hits, Probe, Query, RetrievalError, Scope, TextField};
 use crate::runtime::Retriever;
@@ -70,10 +71,10 @@ impl ProbeRunner {
             (self.snapshot.clone(), self.scope.clone(), self.deadline.clone(), probe.clone());
         let span = debug_span!("probe", kind = probe.kind().name(), hits = field::Empty, error = field::Empty);
         // A probe that panics is one failed leg, not a failed query.
-        let result = tokio::task::spawn_blocking(move || snapshot.probe(&job, &scope, deadline))
+        let result = turns::blocking(move || snapshot.probe(&job, &scope, deadline))
             .instrument(span.clone())
             .await
-            .unwrap_or_else(|_| Err(RetrievalError::Unavailable("the index failed on this probe".into())));
+            .unwrap_or_else(|| Err(RetrievalError::Unavailable("the index failed on this probe".into())));
         match &result {
             Ok(hits) => span.record("hits", hits.len()),
             Err(error) => span.record("error", word(error)),
