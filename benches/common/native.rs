@@ -7,6 +7,7 @@ use corsac::query::{
     TextProbe, VectorProbe,
 };
 use corsac::runtime::Retriever;
+use corsac::service::DEFAULT_WINDOW;
 use strategy_kit as kit;
 use tokio::runtime::Runtime;
 
@@ -25,7 +26,7 @@ impl Query {
     pub fn new(text: &str) -> Self {
         let strategy = kit::Query {
             text: text.into(),
-            limit: 20,
+            limit: DEFAULT_WINDOW,
             file_types: vec![],
             directories: vec![],
             case_sensitive: false,
@@ -36,7 +37,7 @@ impl Query {
         };
         let ranker = rank_relevance::Query {
             text: text.into(),
-            limit: 20,
+            limit: DEFAULT_WINDOW,
             file_types: vec![],
             directories: vec![],
             case_sensitive: false,

@@ -8,6 +8,7 @@ use corsac::app::standard_plugins;
 use corsac::index::Snapshot;
 use corsac::query::{Hits, Probe, Query, RetrievalError, Scope};
 use corsac::runtime::{InstancePolicy, Loader, Plugin, PluginOptions, Retriever, Source};
+use corsac::service::DEFAULT_WINDOW;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 
@@ -28,7 +29,7 @@ pub async fn load(name: &str, instances: InstancePolicy) -> anyhow::Result<Plugi
 
 /// A query with the defaults of the HTTP face.
 pub fn query(text: &str) -> Query {
-    Query::new(text, 20)
+    Query::new(text, DEFAULT_WINDOW)
 }
 
 /// Runs probes as the service does: each on a blocking thread, all at once.
