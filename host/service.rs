@@ -29,7 +29,7 @@ mod stages;
 /// A search as it happens.
 pub mod stream;
 /// How much work on the index at once.
-mod turns;
+pub(crate) mod turns;
 /// The query as it is understood, and as it was asked where that finds more.
 mod understand;
 /// Frequent questions, and their answers before anybody asks again.

@@ -14,6 +14,7 @@ use crate::http::{BackendError, DocumentOutcome, EmbedError, EmbeddingModel, Pos
 use crate::index::{IndexError, TextEmbedder};
 use crate::ingest::{IndexRequest, IngestError};
 use crate::service::passages::PassagesRequest;
+use crate::service::turns::in_turn;
 use crate::service::{Answer, SearchError};
 use crate::upstream::{Embeddings, Generator};
 
@@ -156,14 +157,9 @@ async fn in_turns(
 ) -> Result<Vec<Vec<f32>>, EmbedError> {
     let mut vectors = Vec::with_capacity(texts.len());
     for text in texts {
-        let turn = turns.clone().acquire_owned().await.map_err(|error| EmbedError::Internal(error.to_string()))?;
         let embedder = embedder.clone();
-        let embedding = tokio::task::spawn_blocking(move || {
-            let vector = embedder.embed(&[text]);
-            drop(turn);
-            vector
-        });
-        vectors.extend(embedding.await.map_err(|error| EmbedError::Internal(error.to_string()))?);
+        let vector = in_turn(turns, move || embedder.embed(&[text])).await;
+        vectors.extend(vector.ok_or_else(|| EmbedError::Internal("embedding a text panicked".to_owned()))?);
     }
     Ok(vectors)
 }

@@ -18,7 +18,11 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     in_turn(&TURNS, work).await
 }
 
-async fn in_turn<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// As `blocking`, with turns of one's own.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     // The turn goes with the work, which goes on when whoever waits for it is gone.
     let turn = turns.clone().acquire_owned().await.ok()?;
     let working = tokio::task::spawn_blocking(move || {
